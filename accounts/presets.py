@@ -1,0 +1,57 @@
+"""What the known providers have in common, so that staff fill in an address and a password only."""
+
+from dataclasses import dataclass
+
+from django.db import models
+
+
+class Security(models.TextChoices):
+    NONE = "none", "None (only on this machine)"
+    STARTTLS = "starttls", "STARTTLS (usually port 587)"
+    TLS = "tls", "TLS from the start (usually port 465)"
+
+
+class Provider(models.TextChoices):
+    GMAIL = "gmail", "Gmail"
+    WORKSPACE = "workspace", "Google Workspace"
+    MICROSOFT365 = "microsoft365", "Microsoft 365"
+    CUSTOM = "custom", "Another SMTP server"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """host, port, security of SMTP; imap_host of the Sent folder; most mails in rolling 24 hours."""
+
+    host: str
+    port: int
+    security: str
+    imap_host: str
+    provider_limit: int
+    how_to: str
+
+
+_APP_PASSWORD = (
+    "Turn on 2-Step Verification, then make an app password at "
+    "https://myaccount.google.com/apppasswords and enter its 16 letters here."
+)
+# Limits: https://support.google.com/mail/answer/22839 and https://support.google.com/a/answer/166852;
+# https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits
+PRESETS: dict[str, Preset] = {
+    Provider.GMAIL: Preset("smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 500, _APP_PASSWORD),
+    Provider.WORKSPACE: Preset("smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 2000, _APP_PASSWORD),
+    Provider.MICROSOFT365: Preset(
+        "smtp.office365.com", 587, Security.STARTTLS, "outlook.office365.com", 10_000,
+        "Ask the administrator to allow SMTP AUTH for this mailbox.",
+    ),
+}
+
+
+def provider_for_host(host: str) -> str:
+    """The provider whose SMTP host this is; Provider.CUSTOM where it is none we know.
+
+    Gmail and Workspace share a host: Gmail is assumed, the stricter of the two.
+    """
+    for provider, preset in PRESETS.items():
+        if preset.host == host.strip().lower():
+            return provider
+    return Provider.CUSTOM

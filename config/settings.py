@@ -1,0 +1,170 @@
+"""All settings, read from the environment (or .env). .env.example lists and explains them."""
+
+from pathlib import Path
+
+import environ
+from django.urls import reverse_lazy
+
+from config import embedded_postgres, environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+PRODUCTION = env.str("BATCHWISE_ENV", "development") == "production"
+DEBUG = not PRODUCTION
+VAR_DIR = Path(env.str("BATCHWISE_VAR", str(BASE_DIR / "var"))).resolve()
+if PRODUCTION:
+    environment.require(env)
+
+SECRET_KEY = env.str("SECRET_KEY", "") or environment.generated_secret(VAR_DIR / "secret_key")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# Newest first: the first key encrypts, all of them decrypt, so that keys can be rotated.
+CREDENTIAL_KEYS = env.list("CREDENTIAL_KEYS", default=[]) or [
+    environment.generated_credential_key(VAR_DIR / "credential_key")
+]
+
+INSTALLED_APPS = [
+    "config.apps.BatchwiseConfig",
+    "accounts",
+    "campaigns",
+    "sending",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "django_q",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+POSTGRES_DATA = VAR_DIR / "postgres"
+if env.str("DATABASE_URL", ""):
+    DATABASES = {"default": env.db_url("DATABASE_URL")}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            **embedded_postgres.start(POSTGRES_DATA),
+        }
+    }
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise environment.ImproperlyConfigured(
+        "DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name."
+    )
+# The promises rest on this: no mail is started before the ledger row of the last one is on disk.
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c synchronous_commit=on"
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = reverse_lazy("admin:login")
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+USE_I18N = True
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+# Imports and attachments are the only uploads; attachments are kept in Postgres.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+if PRODUCTION:
+    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
+    SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", True)
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+
+# --- Sending. What staff may change stands in the Pacing row, not here. ---
+# Who turns a queue row into subject, text and HTML: sending calls it by this name only.
+SENDING_COMPOSER = "campaigns.composing.compose"
+# Seconds for which a batch belongs to its worker since its last sign of life.
+BATCH_LEASE = env.int("BATCH_LEASE", 120)
+# Seconds for one step of an SMTP conversation (RFC 5321 section 4.5.3.2 allows minutes).
+SMTP_TIMEOUT = env.int("SMTP_TIMEOUT", 20)
+# Seconds after which a batch hands back what it has not started; below Q_CLUSTER's timeout.
+BATCH_BUDGET = 600
+Q_CLUSTER = {
+    "name": "batchwise",
+    "orm": "default",
+    "workers": env.int("WORKERS", 4),
+    "timeout": 900,
+    "retry": 1200,
+    "queue_limit": 4,
+    "bulk": 1,
+    "poll": 0.5,
+    "catch_up": False,
+    "ack_failures": True,
+    "max_attempts": 1,
+    "save_limit": 100,
+    "label": "Background jobs",
+    "log_level": "WARNING",
+}
+# django-q2 writes its status to the cache twice a second; sending's heartbeats tell more.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {
+        name: {"level": env.str("LOG_LEVEL", "INFO")}
+        for name in ("accounts", "campaigns", "sending", "config")
+    },
+}

@@ -1,0 +1,330 @@
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower, Now
+
+from accounts.phases import Phase
+from sending.querysets import QueuedEmailQuerySet, SendLogQuerySet
+
+
+class Pacing(models.Model):
+    """The one row of knobs. Read afresh by every job, so a change holds from the next batch on."""
+
+    class Scope(models.TextChoices):
+        ALL = "all", "All accounts together"
+        ACCOUNT = "account", "Each account"
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    batch_size = models.PositiveIntegerField(
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Most mails in a batch.",
+    )
+    batch_interval = models.FloatField(
+        "batch interval (seconds)",
+        default=30,
+        validators=[MinValueValidator(0.1), MaxValueValidator(86_400)],
+        help_text="Seconds from the start of one batch to the start of the next.",
+    )
+    delay = models.FloatField(
+        "delay (seconds)",
+        default=2,
+        validators=[MinValueValidator(0), MaxValueValidator(300)],
+        help_text="Seconds between two mails of a batch.",
+    )
+    jitter = models.FloatField(
+        "jitter (seconds)",
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(300)],
+        help_text="Up to so many seconds more, at random, between two mails.",
+    )
+    retry_interval = models.FloatField(
+        "retry interval (seconds)",
+        default=300,
+        validators=[MinValueValidator(0.1), MaxValueValidator(86_400)],
+        help_text="Seconds until a mail that was refused for the moment is tried again.",
+    )
+    max_retries = models.PositiveSmallIntegerField(
+        default=3,
+        validators=[MaxValueValidator(100)],
+        help_text="Most retries after the first attempt.",
+    )
+    scope = models.CharField(
+        "the batch size holds for", max_length=10, choices=Scope, default=Scope.ALL
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = "pacing"
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="sending_pacing_one_row"),
+            models.CheckConstraint(
+                condition=Q(
+                    batch_size__gte=1, batch_interval__gt=0, delay__gte=0, jitter__gte=0,
+                    retry_interval__gt=0, scope__in=["all", "account"],
+                ),
+                name="sending_pacing_sane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.batch_size} mails every {self.batch_interval:g} s"
+
+    @classmethod
+    def load(cls) -> "Pacing":
+        """The knobs as they stand now."""
+        pacing, _ = cls.objects.get_or_create(pk=1)
+        return pacing
+
+
+class Batch(models.Model):
+    """Up to batch_size mails that one worker sends in order, while its lease lasts."""
+
+    account = models.ForeignKey(
+        "accounts.SmtpAccount", null=True, on_delete=models.PROTECT, help_text="Empty: mixed."
+    )
+    size = models.PositiveIntegerField()
+    sent = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0, help_text="Refused, for good or for the moment.")
+    created = models.DateTimeField(db_default=Now())
+    started = models.DateTimeField(null=True)
+    finished = models.DateTimeField(null=True)
+    lease = models.DateTimeField(help_text="Until then it belongs to its worker.")
+    token = models.UUIDField(null=True, help_text="Names the worker; a new one at every start.")
+
+    class Meta:
+        verbose_name_plural = "batches"
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(started__isnull=True) | Q(token__isnull=False),
+                name="sending_batch_started_has_token",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["lease"], condition=Q(finished=None), name="sending_batch_live"),
+            models.Index(fields=["created"], name="sending_batch_created"),
+            models.Index(fields=["account", "created"], name="sending_batch_account"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Batch {self.pk}"
+
+
+class QueuedEmail(models.Model):
+    """One mail to one address. Narrow on purpose: what it says is made when it is sent."""
+
+    class Status(models.TextChoices):
+        PENDING = "pending", "Pending"  # dispatch claims it: sending; cancel: cancelled; suppressed
+        SENDING = "sending", "Sending"  # settle or recover moves it on, by the ledger
+        RETRY = "retry", "Waits for a retry"  # the retry job moves it to pending; cancel; suppressed
+        UNCERTAIN = "uncertain", "Uncertain"  # proof or a person moves it on, nobody else
+        SENT = "sent", "Sent"  # final
+        FAILED = "failed", "Failed"  # final; "retry failed" moves it to pending
+        CANCELLED = "cancelled", "Cancelled"  # final
+        SUPPRESSED = "suppressed", "Suppressed"  # final
+
+    FINAL = (Status.SENT, Status.FAILED, Status.CANCELLED, Status.SUPPRESSED)
+
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", related_name="queued_emails", on_delete=models.PROTECT, db_index=False
+    )
+    contact = models.ForeignKey(
+        "campaigns.Contact", related_name="queued_emails", null=True, on_delete=models.SET_NULL
+    )
+    email = models.EmailField(max_length=254)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    account = models.ForeignKey(
+        "accounts.SmtpAccount", null=True, on_delete=models.PROTECT, db_index=False
+    )
+    batch = models.ForeignKey(Batch, null=True, on_delete=models.PROTECT, db_index=False)
+    position = models.PositiveIntegerField(null=True, help_text="Its place in the batch, from 0.")
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    # Both fixed when it is claimed for the first time, and the same in every attempt.
+    message_id = models.CharField("Message-ID", max_length=320, blank=True, default="", db_default="")
+    dated_at = models.DateTimeField("Date", null=True)
+    queued_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+    last_reply = models.CharField(max_length=500, blank=True, default="", db_default="")
+
+    objects = QueuedEmailQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "queued email"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                F("campaign"), Lower("email"), name="sending_queuedemail_once_a_campaign"
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=[
+                        "pending", "sending", "retry", "uncertain",
+                        "sent", "failed", "cancelled", "suppressed",
+                    ]
+                ),
+                name="sending_queuedemail_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    status__in=["sent", "failed", "cancelled", "suppressed"], finished_at__isnull=False
+                )
+                | Q(status__in=["pending", "sending", "retry", "uncertain"], finished_at__isnull=True),
+                name="sending_queuedemail_finished_when_final",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="retry", next_attempt_at__isnull=False)
+                | (~Q(status="retry") & Q(next_attempt_at__isnull=True)),
+                name="sending_queuedemail_due_when_retry",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["sending", "uncertain"])
+                | (
+                    Q(account__isnull=False, batch__isnull=False, position__isnull=False)
+                    & Q(dated_at__isnull=False)
+                    & ~Q(message_id="")
+                ),
+                name="sending_queuedemail_claimed_is_whole",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="pending") | Q(account__isnull=True, batch__isnull=True),
+                name="sending_queuedemail_pending_is_free",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["campaign", "id"], condition=Q(status="pending"), name="sending_q_pending"
+            ),
+            models.Index(
+                fields=["next_attempt_at"], condition=Q(status="retry"), name="sending_q_retry"
+            ),
+            models.Index(
+                fields=["account"],
+                condition=Q(status__in=["sending", "uncertain"]),
+                name="sending_q_used",
+            ),
+            models.Index(
+                fields=["batch", "position"],
+                condition=Q(status__in=["sending", "uncertain"]),
+                name="sending_q_batch",
+            ),
+            models.Index(
+                fields=["campaign", "id"], condition=Q(status="failed"), name="sending_q_failed"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class SendLog(models.Model):
+    """The ledger: one row per attempt, written before the next mail starts, never changed."""
+
+    class Outcome(models.TextChoices):
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+        RETRY = "retry", "Refused for the moment"
+        UNCERTAIN = "uncertain", "Uncertain"
+        RETURNED = "returned", "Returned to the queue"  # no fault of the mail: costs no attempt
+
+    queued_email = models.ForeignKey(QueuedEmail, related_name="log", on_delete=models.PROTECT)
+    batch = models.ForeignKey(Batch, null=True, on_delete=models.PROTECT, db_index=False)
+    account = models.ForeignKey("accounts.SmtpAccount", on_delete=models.PROTECT, db_index=False)
+    at = models.DateTimeField(db_default=Now())
+    phase = models.CharField(max_length=10, choices=Phase)
+    code = models.PositiveSmallIntegerField(null=True, help_text="SMTP reply code (RFC 5321).")
+    enhanced_code = models.CharField(
+        max_length=12, blank=True, help_text="Enhanced status code (RFC 3463)."
+    )
+    text = models.CharField(max_length=500, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    duration = models.FloatField(help_text="Seconds from the start of the attempt to its end.")
+
+    objects = SendLogQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "ledger row"
+        verbose_name_plural = "ledger"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["batch", "queued_email"], name="sending_sendlog_one_attempt_a_batch"
+            ),
+            models.CheckConstraint(
+                condition=Q(outcome__in=["sent", "failed", "retry", "uncertain", "returned"]),
+                name="sending_sendlog_outcome_known",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["account", "at"],
+                condition=Q(outcome__in=["sent", "uncertain"]),
+                name="sending_sendlog_used",
+            ),
+            models.Index(fields=["at"], name="sending_sendlog_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Tally(models.Model):
+    """Counts of queue rows: the sum of `count` by any of the three keys is exact, always.
+
+    A trigger on the queue adds one row of differences per statement, so nobody waits for a counter
+    row and no code can forget to count; the recover job adds the rows up.
+    """
+
+    campaign = models.ForeignKey(
+        "campaigns.Campaign", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+    )
+    account = models.ForeignKey(
+        "accounts.SmtpAccount", null=True, on_delete=models.DO_NOTHING, db_constraint=False,
+        related_name="+", db_index=False,
+    )
+    status = models.CharField(max_length=10, choices=QueuedEmail.Status)
+    count = models.BigIntegerField()
+
+
+class Suppression(models.Model):
+    """An address that gets nothing more."""
+
+    class Reason(models.TextChoices):
+        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
+        BOUNCED = "bounced", "Bounced"
+        COMPLAINED = "complained", "Complained"
+        MANUAL = "manual", "Entered by hand"
+
+    email = models.EmailField(max_length=254)
+    reason = models.CharField(max_length=20, choices=Reason, default=Reason.MANUAL)
+    source = models.CharField(max_length=200, blank=True, help_text="Where it comes from.")
+    at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        ordering = ["-at"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="sending_suppression_email_once",
+                violation_error_message="This address is suppressed already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Heartbeat(models.Model):
+    """What a job last did: the proof that sending is alive."""
+
+    job = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField()
+    host = models.CharField(max_length=253)
+    duration = models.FloatField(help_text="Seconds.")
+    outcome = models.CharField(max_length=500)
+
+    class Meta:
+        ordering = ["job"]
+
+    def __str__(self) -> str:
+        return f"{self.job} at {self.at:%Y-%m-%d %H:%M:%S}"
