@@ -1,5 +1,14 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class SendingConfig(AppConfig):
     name = "sending"
+
+    def ready(self) -> None:
+        from django_q.signals import post_spawn
+
+        from sending import drain, schedules
+
+        post_migrate.connect(schedules.sync, sender=self)
+        post_spawn.connect(drain.on_worker_start)

@@ -49,9 +49,7 @@ class Pacing(models.Model):
         validators=[MaxValueValidator(100)],
         help_text="Most retries after the first attempt.",
     )
-    scope = models.CharField(
-        "the batch size holds for", max_length=10, choices=Scope, default=Scope.ALL
-    )
+    scope = models.CharField("the batch size holds for", max_length=10, choices=Scope, default=Scope.ALL)
 
     class Meta:
         verbose_name = verbose_name_plural = "pacing"
@@ -59,8 +57,12 @@ class Pacing(models.Model):
             models.CheckConstraint(condition=Q(id=1), name="sending_pacing_one_row"),
             models.CheckConstraint(
                 condition=Q(
-                    batch_size__gte=1, batch_interval__gt=0, delay__gte=0, jitter__gte=0,
-                    retry_interval__gt=0, scope__in=["all", "account"],
+                    batch_size__gte=1,
+                    batch_interval__gt=0,
+                    delay__gte=0,
+                    jitter__gte=0,
+                    retry_interval__gt=0,
+                    scope__in=["all", "account"],
                 ),
                 name="sending_pacing_sane",
             ),
@@ -133,9 +135,7 @@ class QueuedEmail(models.Model):
     )
     email = models.EmailField(max_length=254)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
-    account = models.ForeignKey(
-        "accounts.SmtpAccount", null=True, on_delete=models.PROTECT, db_index=False
-    )
+    account = models.ForeignKey("accounts.SmtpAccount", null=True, on_delete=models.PROTECT, db_index=False)
     batch = models.ForeignKey(Batch, null=True, on_delete=models.PROTECT, db_index=False)
     position = models.PositiveIntegerField(null=True, help_text="Its place in the batch, from 0.")
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -159,8 +159,14 @@ class QueuedEmail(models.Model):
             models.CheckConstraint(
                 condition=Q(
                     status__in=[
-                        "pending", "sending", "retry", "uncertain",
-                        "sent", "failed", "cancelled", "suppressed",
+                        "pending",
+                        "sending",
+                        "retry",
+                        "uncertain",
+                        "sent",
+                        "failed",
+                        "cancelled",
+                        "suppressed",
                     ]
                 ),
                 name="sending_queuedemail_status_known",
@@ -192,12 +198,8 @@ class QueuedEmail(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["campaign", "id"], condition=Q(status="pending"), name="sending_q_pending"
-            ),
-            models.Index(
-                fields=["next_attempt_at"], condition=Q(status="retry"), name="sending_q_retry"
-            ),
+            models.Index(fields=["campaign", "id"], condition=Q(status="pending"), name="sending_q_pending"),
+            models.Index(fields=["next_attempt_at"], condition=Q(status="retry"), name="sending_q_retry"),
             models.Index(
                 fields=["account"],
                 condition=Q(status__in=["sending", "uncertain"]),
@@ -208,9 +210,7 @@ class QueuedEmail(models.Model):
                 condition=Q(status__in=["sending", "uncertain"]),
                 name="sending_q_batch",
             ),
-            models.Index(
-                fields=["campaign", "id"], condition=Q(status="failed"), name="sending_q_failed"
-            ),
+            models.Index(fields=["campaign", "id"], condition=Q(status="failed"), name="sending_q_failed"),
         ]
 
     def __str__(self) -> str:
@@ -233,9 +233,7 @@ class SendLog(models.Model):
     at = models.DateTimeField(db_default=Now())
     phase = models.CharField(max_length=10, choices=Phase)
     code = models.PositiveSmallIntegerField(null=True, help_text="SMTP reply code (RFC 5321).")
-    enhanced_code = models.CharField(
-        max_length=12, blank=True, help_text="Enhanced status code (RFC 3463)."
-    )
+    enhanced_code = models.CharField(max_length=12, blank=True, help_text="Enhanced status code (RFC 3463).")
     text = models.CharField(max_length=500, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome)
     duration = models.FloatField(help_text="Seconds from the start of the attempt to its end.")
@@ -279,8 +277,12 @@ class Tally(models.Model):
         "campaigns.Campaign", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
     )
     account = models.ForeignKey(
-        "accounts.SmtpAccount", null=True, on_delete=models.DO_NOTHING, db_constraint=False,
-        related_name="+", db_index=False,
+        "accounts.SmtpAccount",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,
     )
     status = models.CharField(max_length=10, choices=QueuedEmail.Status)
     count = models.BigIntegerField()

@@ -1,0 +1,120 @@
+"""What a person can do with a campaign. Each action checks, acts, and says how many mails it moved."""
+
+import logging
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models.functions import Coalesce, Now
+
+from campaigns.models import Campaign
+from sending import actions as sending_actions
+from sending import schedules
+
+logger = logging.getLogger(__name__)
+Status = Campaign.Status
+
+
+class Refused(Exception):
+    """The action can't be done; the text says why and what to do."""
+
+
+# One statement for any number of contacts: in their order, once each, none that is suppressed.
+QUEUE = """
+INSERT INTO sending_queuedemail
+    (campaign_id, contact_id, email, status, attempts, message_id, last_reply, queued_at)
+SELECT %(campaign)s, contact.id, contact.email, 'pending', 0, '', '', now()
+FROM campaigns_contact contact
+WHERE contact.id IN (
+        SELECT member.contact_id
+        FROM campaigns_campaign_lists list
+        JOIN campaigns_contactlist_contacts member ON member.contactlist_id = list.contactlist_id
+        WHERE list.campaign_id = %(campaign)s)
+  AND NOT EXISTS (
+        SELECT 1 FROM sending_suppression suppression
+        WHERE lower(suppression.email) = lower(contact.email))
+ORDER BY contact.id
+ON CONFLICT (campaign_id, lower(email)) DO NOTHING
+"""
+
+
+@transaction.atomic
+def queue_campaign(campaign: Campaign, user: Any = None) -> int:
+    """Queues the campaign for everybody on its lists who is not suppressed; returns how many.
+
+    Doing it again queues only who joined the lists since. Raises Refused for a campaign that is
+    paused, cancelled, empty, or has no recipients.
+    """
+    current = _locked(campaign)
+    if current.status == Status.PAUSED:
+        raise Refused(f"“{current}” is paused: resume it instead.")
+    if current.status == Status.CANCELLED:
+        raise Refused(f"“{current}” was cancelled: make a new campaign.")
+    if not (current.html.strip() or current.text.strip()):
+        raise Refused(f"“{current}” says nothing: write its HTML or its text first.")
+    queued = _insert_rows(current)
+    if queued == 0 and current.status == Status.DRAFT:
+        raise Refused(f"“{current}” has no recipients: choose a list with contacts not suppressed.")
+    Campaign.objects.filter(pk=current.pk).update(
+        status=Status.SENDING,
+        queued_at=Coalesce("queued_at", Now()),
+        queued_by=current.queued_by or user,
+    )
+    schedules.wake_up()
+    _follow(campaign, f"queued {queued:,} emails of campaign {campaign.pk}")
+    return queued
+
+
+@transaction.atomic
+def pause_campaign(campaign: Campaign, reason: str = "") -> None:
+    """Stops the campaign until it is resumed; a batch that has begun is still finished."""
+    _move(campaign, expected=[Status.SENDING], status=Status.PAUSED, pause_reason=reason[:500])
+
+
+@transaction.atomic
+def resume_campaign(campaign: Campaign) -> None:
+    """Lets a paused campaign go on where it stopped, in its old place of the order."""
+    _move(campaign, expected=[Status.PAUSED], status=Status.SENDING, pause_reason="")
+    schedules.wake_up()
+
+
+@transaction.atomic
+def cancel_campaign(campaign: Campaign) -> int:
+    """Ends the campaign for good; returns how many mails were cancelled."""
+    _move(campaign, expected=[Status.SENDING, Status.PAUSED], status=Status.CANCELLED, pause_reason="")
+    return sending_actions.cancel_waiting(campaign.pk)
+
+
+@transaction.atomic
+def retry_failed(campaign: Campaign) -> int:
+    """Sends the campaign's failed mails again; returns how many."""
+    current = _locked(campaign)
+    if current.status not in (Status.SENDING, Status.PAUSED):
+        raise Refused(f"“{current}” is {current.get_status_display().lower()}: nothing to retry.")
+    count = sending_actions.retry_failed(campaign.pk)
+    schedules.wake_up()
+    _follow(campaign, f"{count:,} failed emails of campaign {campaign.pk} go out again")
+    return count
+
+
+def _insert_rows(campaign: Campaign) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(QUEUE, {"campaign": campaign.pk})
+        return cursor.rowcount
+
+
+def _locked(campaign: Campaign) -> Campaign:
+    return Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+
+
+def _move(campaign: Campaign, *, expected: list[Campaign.Status], **changes: Any) -> None:
+    """Moves a campaign out of an expected status, or raises Refused."""
+    if not Campaign.objects.filter(pk=campaign.pk, status__in=expected).update(**changes):
+        now = Campaign.objects.get(pk=campaign.pk).get_status_display().lower()
+        wanted = " or ".join(status.label.lower() for status in expected)
+        raise Refused(f"“{campaign}” is {now}; this needs one that is {wanted}.")
+    _follow(campaign, f"campaign {campaign.pk} is {changes['status']}")
+
+
+def _follow(campaign: Campaign, what: str) -> None:
+    campaign.refresh_from_db()
+    logger.info(what[0].upper() + what[1:])

@@ -1,0 +1,10 @@
+from campaigns import actions
+from campaigns.management.base import CampaignCommand
+from campaigns.models import Campaign
+
+
+class Command(CampaignCommand):
+    help = "Queues a campaign for everybody on its lists."
+
+    def act(self, campaign: Campaign) -> str:
+        return f"Queued {actions.queue_campaign(campaign):,} emails for sending"

@@ -1,0 +1,96 @@
+"""What a person can do with the queue: knobs, cancelled rest, failed again, uncertain resolved."""
+
+import logging
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from sending.campaign import campaign_model
+from sending.models import Pacing, QueuedEmail, Tally
+
+logger = logging.getLogger(__name__)
+Status = QueuedEmail.Status
+
+RESOLVE = """
+WITH resolved AS (
+    UPDATE sending_queuedemail mail SET {changes}
+    FROM (SELECT id, account_id, batch_id FROM sending_queuedemail
+          WHERE status = 'uncertain' AND id = ANY(%(mails)s) ORDER BY id FOR UPDATE) before
+    WHERE mail.id = before.id
+    RETURNING mail.id, before.account_id, before.batch_id
+), logged AS (
+    INSERT INTO sending_sendlog
+        (queued_email_id, batch_id, account_id, at, phase, code, enhanced_code, text, outcome, duration)
+    SELECT id, batch_id, account_id, now(), 'resolution', NULL, '', %(text)s, %(outcome)s, 0
+    FROM resolved ON CONFLICT (batch_id, queued_email_id) DO NOTHING
+)
+SELECT count(*) FROM resolved
+"""
+
+
+def set_pacing(**knobs: Any) -> Pacing:
+    """Changes the given knobs (Pacing's fields; seconds where it is a time); None leaves one alone.
+
+    Raises ValidationError, by knob, when a value is out of range; nothing is changed then.
+    """
+    with transaction.atomic():
+        Pacing.load()
+        pacing = Pacing.objects.select_for_update().get()
+        for name, value in knobs.items():
+            if value is not None:
+                setattr(pacing, name, value)
+        pacing.full_clean()
+        pacing.save()
+    return pacing
+
+
+def cancel_waiting(campaign_id: int) -> int:
+    """Cancels all of a campaign's mails that wait, pending or for a retry; returns how many."""
+    waiting = QueuedEmail.objects.filter(campaign=campaign_id, status__in=[Status.PENDING, Status.RETRY])
+    return waiting.update(
+        status=Status.CANCELLED, finished_at=Now(), next_attempt_at=None, batch=None, position=None
+    )
+
+
+def cancel_leftovers() -> int:
+    """Cancels what came back to the queue from a batch after its campaign was cancelled."""
+    waiting = Tally.objects.filter(campaign=OuterRef("pk"), status__in=[Status.PENDING, Status.RETRY])
+    cancelled = campaign_model().objects.filter(Exists(waiting), status="cancelled")
+    return sum(cancel_waiting(pk) for pk in cancelled.values_list("pk", flat=True))
+
+
+def retry_failed(campaign_id: int) -> int:
+    """Gives a campaign's failed mails back to the queue, with all their attempts; returns how many."""
+    failed = QueuedEmail.objects.filter(campaign=campaign_id, status=Status.FAILED)
+    return failed.update(
+        status=Status.PENDING, finished_at=None, attempts=0, account=None, batch=None, position=None
+    )
+
+
+def resolve_as_sent(mails: list[int]) -> int:
+    """Ends uncertain mails (ids) as sent: somebody knows that they arrived. Returns how many.
+
+    The ledger gets a row where it had none, so that they count against the account's limit.
+    """
+    changes = "status = 'sent', finished_at = now()"
+    return _resolve(mails, changes, outcome="sent", text="Resolved as sent.")
+
+
+def resolve_by_resending(mails: list[int]) -> int:
+    """Gives uncertain mails (ids) back to the queue, to be sent with the same Message-ID and Date.
+
+    They may arrive twice: only a person may decide this. The first try keeps counting against its
+    account's limit. Returns how many.
+    """
+    changes = "status = 'pending', account_id = NULL, batch_id = NULL, position = NULL"
+    return _resolve(mails, changes, outcome="uncertain", text="Resolved: to be sent again.")
+
+
+def _resolve(mails: list[int], changes: str, *, outcome: str, text: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(RESOLVE.format(changes=changes), {"mails": mails, "outcome": outcome, "text": text})
+        count = cursor.fetchone()[0]
+    logger.info("%s uncertain emails: %s", count, text)
+    return count

@@ -1,0 +1,42 @@
+"""The proof that sending is alive: what each job last did, where and when, by Postgres' clock."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db.models.functions import Now
+
+from sending.models import Heartbeat
+
+
+class Outcome:
+    """What a job says that it did."""
+
+    text = "nothing to do"
+
+
+@contextmanager
+def beat(job: str) -> Iterator[Outcome]:
+    """Writes the job's heartbeat when the block ends; one that raises says so in the heartbeat."""
+    started = time.monotonic()
+    outcome = Outcome()
+    try:
+        yield outcome
+    except Exception as error:
+        outcome.text = f"failed: {type(error).__name__}"
+        raise
+    finally:
+        _write(job, time.monotonic() - started, outcome.text)
+
+
+def _write(job: str, duration: float, outcome: str) -> None:
+    Heartbeat.objects.update_or_create(
+        job=job,
+        defaults={
+            "at": Now(),
+            "host": socket.gethostname(),
+            "duration": duration,
+            "outcome": outcome[:500],
+        },
+    )

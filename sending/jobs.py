@@ -1,0 +1,61 @@
+"""What django-q2 calls. It only wakes us up: a wake-up that comes twice, late or never does no harm."""
+
+import time
+
+from sending import actions
+from sending import dispatch as dispatcher
+from sending import retry as retries
+from sending import sender, settle
+from sending.heartbeat import beat
+from sending.models import Pacing
+
+# django-q2 looks at its schedules every 30 s; a job fills that time itself when the knobs want
+# shorter intervals, and comes back early rather than overlap for long.
+TURN = 29.0
+
+
+def dispatch() -> str:
+    """Dispatches batches as the pace asks for them, for up to one turn."""
+    ends = time.monotonic() + TURN
+    mails = 0
+    while True:
+        with beat("dispatch") as outcome:
+            settle.recover()
+            done = dispatcher.dispatch()
+            mails += done.mails
+            outcome.text = f"{mails} mails dispatched"
+        if not _sleep(done.next_in, ends):
+            return outcome.text
+
+
+def send_batch(batch_id: int) -> str:
+    """Sends one batch."""
+    with beat("send_batch") as outcome:
+        outcome.text = sender.send_batch(batch_id)
+    return outcome.text
+
+
+def retry() -> str:
+    """Gives mails whose retry is due back to the queue, for up to one turn."""
+    ends = time.monotonic() + TURN
+    while True:
+        with beat("retry") as outcome:
+            outcome.text = f"Retried {retries.retry_due()} failed emails"
+        if not _sleep(Pacing.load().retry_interval, ends):
+            return outcome.text
+
+
+def recover() -> str:
+    """Settles the batches of workers that died, and adds the tally up."""
+    with beat("recover") as outcome:
+        outcome.text = f"{settle.recover()} batches recovered"
+        actions.cancel_leftovers()
+        settle.compact_tally()
+    return outcome.text
+
+
+def _sleep(seconds: float | None, ends: float) -> bool:
+    """Sleeps until the next step of this turn. False when there is none."""
+    if seconds is None or time.monotonic() + seconds > ends:
+        return False
+    return not sender.stopping.wait(seconds)

@@ -1,0 +1,105 @@
+"""The ledger's INSERT: the fence that a worker must pass after each mail."""
+
+import logging
+import time
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from sending import settle
+from sending.replies import Verdict
+
+logger = logging.getLogger(__name__)
+REPLY_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A worker's hold on a batch: what it shows at the fence. lease: seconds it is renewed by."""
+
+    batch: int
+    token: UUID
+    lease: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How one attempt ended. duration in seconds."""
+
+    mail: int
+    account: int
+    phase: str
+    code: int | None
+    enhanced_code: str
+    text: str
+    verdict: Verdict
+    duration: float
+
+    def columns(self) -> dict[str, object]:
+        return {
+            "mail": self.mail,
+            "account": self.account,
+            "phase": self.phase,
+            "code": self.code,
+            "enhanced_code": self.enhanced_code[:12],
+            "text": self.text[:REPLY_LENGTH],
+            "outcome": self.verdict.outcome,
+            "duration": self.duration,
+        }
+
+
+INSERT = """
+INSERT INTO sending_sendlog
+    (queued_email_id, batch_id, account_id, at, phase, code, enhanced_code, text, outcome, duration)
+SELECT %(mail)s, %(batch)s, %(account)s, clock_timestamp(),
+       %(phase)s, %(code)s, %(enhanced_code)s, %(text)s, %(outcome)s, %(duration)s
+"""
+# The UPDATE locks the batch row, where recovery waits or has been: under READ COMMITTED a plain
+# WHERE EXISTS would read an old version. ON CONFLICT: the row of a commit whose answer got lost.
+FENCE = f"""
+WITH held AS (
+    UPDATE sending_batch SET lease = now() + %(lease)s * interval '1 second'
+    WHERE id = %(batch)s AND token = %(token)s AND finished IS NULL
+    RETURNING id
+), logged AS (
+    {INSERT} FROM held ON CONFLICT (batch_id, queued_email_id) DO NOTHING
+)
+SELECT count(*) FROM held
+"""
+
+
+def record(hold: Hold, attempt: Attempt, patience: float = 30) -> bool:
+    """Writes the ledger row of an attempt and renews the lease: one committed statement.
+
+    False: the batch is not this worker's any more, nothing was written, and no mail may follow.
+    A database that is away is tried again for `patience` seconds; then OperationalError is raised.
+    """
+    values = {"batch": hold.batch, "token": hold.token, "lease": hold.lease, **attempt.columns()}
+    give_up = time.monotonic() + patience
+    while True:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(FENCE, values)
+                return cursor.fetchone()[0] == 1
+        except (OperationalError, InterfaceError):
+            connection.close()
+            if time.monotonic() > give_up:
+                raise
+            logger.warning("The database is away; the ledger row of batch %s waits for it", hold.batch)
+            time.sleep(1)
+
+
+def record_late_truth(hold: Hold, attempt: Attempt) -> None:
+    """Writes what a worker learnt after recovery took its batch, and settles that one uncertain mail.
+
+    Where the mail is not uncertain any more (a person was quicker), the ledger alone is told.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM sending_batch WHERE id = %s FOR UPDATE", [hold.batch])
+        cursor.execute(
+            INSERT + " ON CONFLICT (batch_id, queued_email_id) DO NOTHING",
+            {"batch": hold.batch, **attempt.columns()},
+        )
+        settle.settle_uncertain(hold.batch, attempt.mail)
+    logger.warning("Batch %s had been recovered; its last reply was recorded late", hold.batch)

@@ -1,0 +1,22 @@
+import logging
+from typing import Any
+
+import django_q.cluster
+from django_q.management.commands import qcluster
+
+from sending import drain, schedules
+
+logger = logging.getLogger("sending")
+
+
+class Command(qcluster.Command):
+    """django-q2's command; it syncs the schedules, dispatches at once, and drains at its end."""
+
+    help = "Runs the workers that send. Ends in order on SIGTERM or Ctrl-C."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        schedules.sync()
+        schedules.wake_up()
+        django_q.cluster.Sentinel = drain.DrainingSentinel
+        logger.info("Email scheduler started")
+        super().handle(*args, **options)

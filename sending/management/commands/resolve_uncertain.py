@@ -1,0 +1,62 @@
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from sending import actions
+from sending.models import QueuedEmail
+
+
+class Command(BaseCommand):
+    help = (
+        "Lists the mails of which nobody knows whether they were accepted, or resolves them: --sent "
+        "where you know that they arrived, --resend to send them again (they may then arrive twice)."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--sent", action="store_true", help="they arrived")
+        how.add_argument("--resend", action="store_true", help="send them again")
+        parser.add_argument("--campaign", metavar="NAME", help="only those of this campaign")
+        parser.add_argument("--all", action="store_true", help="all of them")
+        parser.add_argument("--json", action="store_true", help="list as JSON")
+        parser.add_argument("addresses", nargs="*", metavar="ADDRESS", help="only those to these addresses")
+
+    def handle(self, *args: Any, **options: Any) -> str:
+        mails = self._chosen(options)
+        if not (options["sent"] or options["resend"]):
+            return self._list(mails, options["json"])
+        if not (options["campaign"] or options["addresses"] or options["all"]):
+            raise CommandError("Say which: name addresses, --campaign NAME, or --all.")
+        resolve = actions.resolve_as_sent if options["sent"] else actions.resolve_by_resending
+        count = resolve([mail.pk for mail in mails])
+        return f"{count:,} emails {'count as sent' if options['sent'] else 'go out again'}"
+
+    def _chosen(self, options: dict[str, Any]) -> list[QueuedEmail]:
+        mails = QueuedEmail.objects.filter(status=QueuedEmail.Status.UNCERTAIN).order_by("id")
+        if options["campaign"]:
+            mails = mails.filter(campaign__name=options["campaign"])
+        chosen = list(mails.select_related("campaign", "account"))
+        if options["addresses"]:
+            wanted = {address.lower() for address in options["addresses"]}
+            chosen = [mail for mail in chosen if mail.email.lower() in wanted]
+            if missing := wanted - {mail.email.lower() for mail in chosen}:
+                raise CommandError(f"No uncertain mail goes to {', '.join(sorted(missing))}.")
+        return chosen
+
+    def _list(self, mails: list[QueuedEmail], as_json: bool) -> str:
+        rows = [
+            {
+                "email": mail.email,
+                "campaign": str(mail.campaign),
+                "account": str(mail.account),
+                "message_id": mail.message_id,
+                "why": mail.last_reply,
+            }
+            for mail in mails
+        ]
+        if as_json:
+            return json.dumps(rows, ensure_ascii=False, indent=2)
+        lines = ["  ".join(row.values()) for row in rows]
+        return "\n".join([*lines, f"{len(rows):,} uncertain emails"])

@@ -1,0 +1,156 @@
+"""Sends one batch: strictly in order, one ledger row after each mail, nothing in memory that matters."""
+
+import logging
+import random
+import threading
+import time
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from accounts.connection import SmtpConnection, SmtpFailure
+from accounts.models import SmtpAccount
+from accounts.phases import Phase
+from sending import effects, ledger, replies, settle
+from sending.composer import ComposeError, Letter, compose
+from sending.ledger import Attempt, Hold
+from sending.messages import build_message
+from sending.models import Batch, Pacing, QueuedEmail
+
+logger = logging.getLogger(__name__)
+# Set when this process is told to end: the mail in hand is finished, the rest goes back.
+stopping = threading.Event()
+
+
+def send_batch(batch_id: int) -> str:
+    """Sends the mails of a claimed batch and settles it. Returns the log line.
+
+    A batch that was started before, here or elsewhere, is left alone: wake-ups may come twice.
+    """
+    token = _start(batch_id)
+    if token is None:
+        return f"Batch {batch_id} was started before"
+    sender = _Sender(batch_id, token)
+    if not sender.send():
+        return f"Batch {batch_id} was recovered while it was being sent"
+    settled = settle.settle(batch_id, token)
+    if settled is None:
+        return f"Batch {batch_id} was recovered before it was settled"
+    line = (
+        f"Batch sent: {settled.sent} emails, {settled.failed} failures. "
+        f"Queue remaining: {settle.queue_remaining()}"
+    )
+    logger.info(line)
+    return line
+
+
+def _start(batch_id: int) -> UUID | None:
+    token = uuid4()
+    lease = Now() + timedelta(seconds=settings.BATCH_LEASE)
+    unstarted = Batch.objects.filter(pk=batch_id, started=None, finished=None)
+    return token if unstarted.update(started=Now(), token=token, lease=lease) else None
+
+
+class _Sender:
+    """The run of one batch. What it knows dies with it; the ledger has what counts."""
+
+    def __init__(self, batch_id: int, token: UUID):
+        self.pacing = Pacing.load()
+        pause = self.pacing.delay + self.pacing.jitter
+        self.hold = Hold(batch_id, token, settings.BATCH_LEASE + pause)
+        self.mails = list(
+            QueuedEmail.objects.filter(batch=batch_id, status=QueuedEmail.Status.SENDING)
+            .order_by("position")
+            .select_related("account")
+        )
+        self.connections: dict[int, SmtpConnection] = {}
+        self.effects = effects.Effects(self.hold)
+        self.started = time.monotonic()
+
+    def send(self) -> bool:
+        """Sends what it may. False when the batch was taken away; then nothing more was started."""
+        letters = compose(self.mails)
+        try:
+            is_first = True
+            for mail in self.mails:
+                if self.effects.handed_back(mail):
+                    continue
+                if not is_first:
+                    self._pause()
+                if self._must_stop():
+                    return True
+                is_first = False
+                attempt = self._attempt(mail, letters[mail.pk])
+                if not ledger.record(self.hold, attempt):
+                    ledger.record_late_truth(self.hold, attempt)
+                    return False
+                self.effects.follow(mail, attempt)
+            return True
+        finally:
+            for connection in self.connections.values():
+                connection.close()
+
+    def _pause(self) -> None:
+        stopping.wait(self.pacing.delay + random.uniform(0, self.pacing.jitter))  # noqa: S311
+
+    def _must_stop(self) -> bool:
+        return stopping.is_set() or time.monotonic() - self.started > settings.BATCH_BUDGET
+
+    def _attempt(self, mail: QueuedEmail, letter: Letter | ComposeError) -> Attempt:
+        started = time.monotonic()
+        phase, code, enhanced_code, text, verdict = self._try(mail, letter)
+        return Attempt(
+            mail.pk, mail.account_id or 0, phase, code, enhanced_code, text, verdict,
+            time.monotonic() - started,
+        )  # fmt: skip
+
+    def _try(
+        self, mail: QueuedEmail, letter: Letter | ComposeError
+    ) -> tuple[str, int | None, str, str, replies.Verdict]:
+        account = mail.account
+        assert account is not None  # a claimed mail has one: sending_queuedemail_claimed_is_whole
+        try:
+            message = _message(mail, account, letter)
+        except ComposeError as error:
+            return Phase.COMPOSE, None, "", str(error), replies.CANT_COMPOSE
+        try:
+            reply = self._connection(account).send(account.email, mail.email, message)
+        except SmtpFailure as failure:
+            verdict = replies.judge(
+                failure.phase, failure.code, failure.enhanced_code, failure.text,
+                after_dot=failure.after_dot,
+            )  # fmt: skip
+            return failure.phase, failure.code, failure.enhanced_code, failure.text, verdict
+        return Phase.DOT, reply.code, reply.enhanced_code, reply.text, replies.SENT
+
+    def _connection(self, account: SmtpAccount) -> SmtpConnection:
+        """The account's open connection: one for the whole batch, a new one only after a loss."""
+        connection = self.connections.get(account.pk)
+        if connection is None or not connection.is_open:
+            connection = SmtpConnection(account)
+            connection.open()
+            self.connections[account.pk] = connection
+        return connection
+
+
+def _message(mail: QueuedEmail, account: SmtpAccount, letter: Letter | ComposeError) -> bytes:
+    if isinstance(letter, ComposeError):
+        raise letter
+    assert mail.dated_at is not None  # fixed by the claim
+    try:
+        return build_message(
+            letter,
+            from_email=account.email,
+            from_name=account.from_name,
+            reply_to=account.reply_to,
+            to_email=mail.email,
+            message_id=mail.message_id,
+            date=mail.dated_at,
+        )
+    except ComposeError:
+        raise
+    except Exception as error:  # a poisonous row must fail alone
+        logger.exception("Mail %s can't be built", mail.pk)
+        raise ComposeError(f"The message can't be built ({type(error).__name__}).") from error
