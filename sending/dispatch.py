@@ -1,6 +1,5 @@
 """The dispatcher: claims the next batch, or says how long there is nothing to claim."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
@@ -51,7 +50,7 @@ def dispatch() -> Dispatched:
         accounts = _lock_accounts()
         due = lanes.due(pacing, list(accounts))
         claims = _claim(pacing, accounts, due.accounts)
-        batches = [_write_batch(pacing, account, part) for account, part in _split(pacing, claims)]
+        batches = [_write_batch(account, part) for account, part in _split(pacing, claims)]
     return Dispatched(len(batches), len(claims), _next_look(pacing, due, claims))
 
 
@@ -162,7 +161,7 @@ WHERE mail.id = claim.mail AND mail.status = 'pending'
 """
 
 
-def _write_batch(pacing: Pacing, account: int | None, claims: list[Claim]) -> Batch:
+def _write_batch(account: int | None, claims: list[Claim]) -> Batch:
     batch = Batch.objects.create(
         account_id=account, size=len(claims), lease=Now() + timedelta(seconds=settings.BATCH_LEASE)
     )

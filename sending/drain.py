@@ -6,16 +6,18 @@ supervisor that signals the whole process group (honcho does) would make uncerta
 
 import os
 import signal
+import threading
 from typing import Any
 
 import django_q.cluster
 
-from sending import sender
+# Set in a worker that is told to end: the mail in hand is finished, the rest goes back.
+stopping = threading.Event()
 
 
 def on_worker_start(**_: Any) -> None:
     """django-q2's post_spawn: runs in each new worker process."""
-    signal.signal(signal.SIGTERM, lambda *_: sender.stopping.set())
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -2,10 +2,9 @@
 
 import time
 
-from sending import actions
+from sending import actions, drain, sender, settle
 from sending import dispatch as dispatcher
 from sending import retry as retries
-from sending import sender, settle
 from sending.heartbeat import beat
 from sending.models import Pacing
 
@@ -58,4 +57,4 @@ def _sleep(seconds: float | None, ends: float) -> bool:
     """Sleeps until the next step of this turn. False when there is none."""
     if seconds is None or time.monotonic() + seconds > ends:
         return False
-    return not sender.stopping.wait(seconds)
+    return not drain.stopping.wait(seconds)

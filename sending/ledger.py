@@ -66,7 +66,7 @@ WITH held AS (
     {INSERT} FROM held ON CONFLICT (batch_id, queued_email_id) DO NOTHING
 )
 SELECT count(*) FROM held
-"""
+"""  # noqa: S608
 
 
 def record(hold: Hold, attempt: Attempt, patience: float = 30) -> bool:

@@ -287,6 +287,9 @@ class Tally(models.Model):
     status = models.CharField(max_length=10, choices=QueuedEmail.Status)
     count = models.BigIntegerField()
 
+    def __str__(self) -> str:
+        return f"{self.count:+} {self.status}"
+
 
 class Suppression(models.Model):
     """An address that gets nothing more."""

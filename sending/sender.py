@@ -2,7 +2,6 @@
 
 import logging
 import random
-import threading
 import time
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -13,15 +12,13 @@ from django.db.models.functions import Now
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
-from sending import effects, ledger, replies, settle
+from sending import drain, effects, ledger, replies, settle
 from sending.composer import ComposeError, Letter, compose
 from sending.ledger import Attempt, Hold
 from sending.messages import build_message
 from sending.models import Batch, Pacing, QueuedEmail
 
 logger = logging.getLogger(__name__)
-# Set when this process is told to end: the mail in hand is finished, the rest goes back.
-stopping = threading.Event()
 
 
 def send_batch(batch_id: int) -> str:
@@ -93,10 +90,10 @@ class _Sender:
                 connection.close()
 
     def _pause(self) -> None:
-        stopping.wait(self.pacing.delay + random.uniform(0, self.pacing.jitter))  # noqa: S311
+        drain.stopping.wait(self.pacing.delay + random.uniform(0, self.pacing.jitter))  # noqa: S311
 
     def _must_stop(self) -> bool:
-        return stopping.is_set() or time.monotonic() - self.started > settings.BATCH_BUDGET
+        return drain.stopping.is_set() or time.monotonic() - self.started > settings.BATCH_BUDGET
 
     def _attempt(self, mail: QueuedEmail, letter: Letter | ComposeError) -> Attempt:
         started = time.monotonic()
