@@ -1,0 +1,145 @@
+"""Which column is what: e-mail, name, first and last name by their usual names, others as merge fields."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campaigns.importing.limits import MAX_COLUMNS
+from campaigns.importing.refusal import ImportRefused
+
+# In the spelling that _plain makes of a header: no accents, no case, letters and digits only.
+USUAL_NAMES = {
+    "email": """
+        email emailaddress emailaddresses emailadress mail mailaddress mailid emailid e_mail
+        email1 email1value emailvalue email1address primaryemail emailprimary primaryemailaddress
+        contactemail customeremail useremail subscriberemail workemail businessemail personalemail
+        recipient recipientemail toemail
+        emailadresse emailadressen mailadresse eadresse epost elektronischepost kundenemail
+        emailgeschaftlich emailprivat empfanger empfangeremail
+        adresseemail adressemail adressedemail adresseelectronique adressedecourriel courriel
+        courrielelectronique mel
+        correo correoelectronico direcciondecorreo direcciondecorreoelectronico direccionemail
+        direcciondeemail direccionelectronica correoe
+        """,
+    "first_name": """
+        firstname givenname forename first fname
+        vorname vornamen rufname
+        prenom prenoms
+        nombredepila primernombre nombres
+        """,
+    "last_name": """
+        lastname surname familyname last lname
+        nachname familienname zuname
+        nomdefamille
+        apellido apellidos primerapellido
+        """,
+    "name": """
+        name fullname displayname contactname customername recipientname
+        vollername vollstandigername anzeigename namen kundenname kontaktname vorundnachname
+        nom nomcomplet nometprenom prenometnom prenomnom nomprenom
+        nombre nombrecompleto nombreyapellidos nombreyapellido
+        """,
+}
+FIELD_BY_NAME = {spelling: field for field, names in USUAL_NAMES.items() for spelling in names.split()}
+# Names that the import itself fills, or that mean something of their own in Liquid.
+TAKEN = {"email", "name", "first_name", "last_name"}
+LIQUID_WORDS = {
+    *("and", "blank", "contains", "else", "empty", "false", "for", "if", "in", "nil", "not", "null"),
+    *("or", "true", "with", "as", "forloop", "tablerowloop"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its place in the row, its header in the file, and the merge field it fills."""
+
+    index: int
+    header: str
+    field: str
+
+
+def is_email_header(header: str) -> bool:
+    """Whether a column of this name usually holds addresses."""
+    return FIELD_BY_NAME.get(_plain(header)) == "email"
+
+
+def map_headers(headers: Sequence[str]) -> list[Column]:
+    """The columns of a file by its header row. Exactly one of them fills "email".
+
+    A second column of the same meaning becomes a merge field of its own. Raises ImportRefused when
+    no column holds addresses (and says which there are), or when there are too many columns.
+    """
+    headers = _without_empty_end([" ".join(header.split()) for header in headers])
+    if len(headers) > MAX_COLUMNS:
+        raise ImportRefused(
+            f"The file has more than {MAX_COLUMNS} columns. Keep those that the mails need and import again."
+        )
+    known = _known_columns(headers)
+    used = set(TAKEN)
+    return [
+        Column(index, header, known.get(index) or _new_field(index, header, used))
+        for index, header in enumerate(headers)
+    ]
+
+
+def _known_columns(headers: Sequence[str]) -> dict[int, str]:
+    places: dict[str, int] = {}
+    for index, header in enumerate(headers):
+        if field := FIELD_BY_NAME.get(_plain(header)):
+            places.setdefault(field, index)
+    if "email" not in places:
+        places["email"] = _only_column_that_speaks_of_email(headers)
+    # "Vorname; Name" and "Nombre; Apellidos": beside one part of a name, "name" is the other part.
+    if "name" in places and ("first_name" in places) != ("last_name" in places):
+        other = "last_name" if "first_name" in places else "first_name"
+        places[other] = places.pop("name")
+    return {index: field for field, index in places.items()}
+
+
+def _only_column_that_speaks_of_email(headers: Sequence[str]) -> int:
+    found = [index for index, header in enumerate(headers) if re.search("email|courriel", _plain(header))]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(f"“{header[:60]}”" for header in headers[:20] if header) or "none with a name"
+    raise ImportRefused(
+        "No column is known to hold the e-mail addresses. Name one of them “email” in the first row "
+        f"and import again. Columns found: {names}."
+    )
+
+
+def _new_field(index: int, header: str, used: set[str]) -> str:
+    field = base = _identifier(header) or f"column_{index + 1}"
+    number = 1
+    while field in used:
+        number += 1
+        field = f"{base}_{number}"
+    used.add(field)
+    return field
+
+
+def _identifier(header: str) -> str:
+    """A header as a name that Liquid takes: “Größe (cm)” is grosse_cm; other scripts stay as they are."""
+    spelled = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", header)
+    plain = "".join(char for char in _folded(spelled) if char <= "\uffff")
+    field = re.sub(r"\W+", "_", plain).strip("_")[:60].rstrip("_")
+    if not field:
+        return ""
+    if field[0].isdigit():
+        return f"field_{field}"
+    return f"{field}_value" if field in LIQUID_WORDS else field
+
+
+def _plain(header: str) -> str:
+    return re.sub(r"[\W_]+", "", _folded(header))
+
+
+def _folded(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def _without_empty_end(headers: list[str]) -> list[str]:
+    while headers and not headers[-1]:
+        headers.pop()
+    return headers
