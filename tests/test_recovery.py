@@ -1,0 +1,194 @@
+"""A batch settles from the ledger, whoever died; the fence keeps a late worker out."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db.models.functions import Now
+
+from campaigns import actions
+from sending import capacity, ledger, replies, settle
+from sending.dispatch import dispatch
+from sending.ledger import Attempt, Hold
+from sending.models import Batch, QueuedEmail, SendLog, Tally
+from tests.factories import make_account, make_campaign, make_list, set_pace
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hold():
+    """A worker's hold on a batch of five mails."""
+    set_pace(batch_size=5, retry_interval=300)
+    make_account("a1", daily_limit=50)
+    actions.queue_campaign(make_campaign(make_list(5)))
+    dispatch()
+    hold = Hold(Batch.objects.get().pk, uuid4(), lease=120)
+    Batch.objects.update(started=Now(), token=hold.token)
+    return hold
+
+
+def mails():
+    return list(QueuedEmail.objects.order_by("id"))
+
+
+def log(hold, mail, verdict=replies.SENT):
+    attempt = Attempt(mail.pk, 0, "dot", 250, "2.0.0", "OK", verdict, 0.1)
+    attempt = Attempt(
+        **{**attempt.__dict__, "account": QueuedEmail.objects.get(pk=mail.pk).account_id or mail.account_id}
+    )
+    return ledger.record(hold, attempt), attempt
+
+
+def expire():
+    Batch.objects.update(lease=Now() - timedelta(seconds=1))
+
+
+def states():
+    return [mail.status for mail in mails()]
+
+
+def test_a_dead_workers_batch_settles_as_logged_with_one_uncertain_mail_and_the_rest_unharmed(hold):
+    first, second, *_ = mails()
+    log(hold, first)
+    log(hold, second, replies.RECIPIENT_GONE)
+    expire()
+    assert settle.recover() == 1
+    assert states() == ["sent", "failed", "uncertain", "pending", "pending"]
+    assert [mail.attempts for mail in mails()] == [1, 1, 1, 0, 0]
+    batch = Batch.objects.get()
+    assert (batch.sent, batch.failed) == (1, 1)
+    assert batch.finished is not None
+
+
+def test_a_batch_that_was_never_started_goes_back_whole(hold):
+    Batch.objects.update(started=None, token=None)
+    expire()
+    settle.recover()
+    assert states() == ["pending"] * 5
+
+
+def test_a_batch_within_its_lease_is_left_alone(hold):
+    assert settle.recover() == 0
+    assert states() == ["sending"] * 5
+
+
+def test_each_ledger_row_renews_the_lease(hold):
+    expire()
+    assert log(hold, mails()[0])[0]
+    assert settle.recover() == 0
+
+
+def test_a_worker_that_lost_its_batch_writes_nothing_more(hold):
+    expire()
+    settle.recover()
+    recorded, _ = log(hold, mails()[1])
+    assert not recorded
+    assert SendLog.objects.count() == 0
+    assert settle.settle(hold.batch, hold.token) is None
+
+
+def test_a_foreign_token_writes_nothing(hold):
+    assert not log(Hold(hold.batch, uuid4(), 120), mails()[0])[0]
+    assert SendLog.objects.count() == 0
+
+
+def test_the_late_truth_settles_the_one_uncertain_mail_and_nothing_else(hold):
+    in_hand = mails()[0]
+    expire()
+    settle.recover()
+    _, attempt = log(hold, in_hand)
+    ledger.record_late_truth(hold, attempt)
+    assert states() == ["sent"] + ["pending"] * 4
+    assert mails()[0].attempts == 1
+
+
+def test_the_late_truth_does_not_overwrite_what_a_person_decided(hold):
+    from sending.actions import resolve_by_resending
+
+    in_hand = mails()[0]
+    expire()
+    settle.recover()
+    _, attempt = log(hold, in_hand)
+    assert resolve_by_resending([in_hand.pk]) == 1
+    ledger.record_late_truth(hold, attempt)
+    assert states()[0] == "pending"
+
+
+def test_the_same_ledger_row_twice_is_one_row(hold):
+    """The answer to a commit got lost, and the worker asks again."""
+    assert log(hold, mails()[0])[0]
+    assert log(hold, mails()[0])[0]
+    assert SendLog.objects.count() == 1
+
+
+def test_an_orderly_end_leaves_nothing_uncertain(hold):
+    log(hold, mails()[0])
+    settled = settle.settle(hold.batch, hold.token)
+    assert states() == ["sent"] + ["pending"] * 4
+    assert (settled.sent, settled.failed) == (1, 0)
+
+
+def test_mails_of_a_parked_account_go_back_but_for_those_logged(hold):
+    log(hold, mails()[0], replies.TRY_LATER)
+    account = mails()[1].account_id
+    assert settle.hand_back_account(hold.batch, hold.token, account) == 4
+    settle.settle(hold.batch, hold.token)
+    assert states() == ["pending"] * 5
+    assert [mail.attempts for mail in mails()] == [0] * 5
+
+
+def test_a_mail_counts_once_against_its_account_before_and_after_it_is_settled(hold):
+    account = mails()[0].account_id
+
+    def used():
+        return capacity.used([account])[account]
+
+    assert used() == 5  # claimed
+    log(hold, mails()[0])
+    log(hold, mails()[1], replies.RECIPIENT_LATER)
+    log(hold, mails()[2], replies.UNCERTAIN)
+    assert used() == 4  # one was refused: not accepted
+    settle.settle(hold.batch, hold.token)
+    assert used() == 2  # sent and uncertain; two went back
+    settle_uncertain_by_resending = [mail.pk for mail in mails() if mail.status == "uncertain"]
+    from sending.actions import resolve_by_resending
+
+    resolve_by_resending(settle_uncertain_by_resending)
+    assert used() == 2  # it may have been accepted
+
+
+def test_an_uncertain_mail_without_a_ledger_row_counts_and_keeps_counting_once_resolved(hold):
+    from sending.actions import resolve_as_sent
+
+    account = mails()[0].account_id
+    expire()
+    settle.recover()
+    assert capacity.used([account]) == {account: 1}
+    uncertain = QueuedEmail.objects.get(status="uncertain")
+    resolve_as_sent([uncertain.pk])
+    assert capacity.used([account]) == {account: 1}
+    assert SendLog.objects.get().phase == "resolution"
+
+
+def test_the_tally_equals_the_queue_before_and_after_it_is_added_up(hold):
+    from collections import Counter
+
+    def tally():
+        counts = Counter()
+        for row in Tally.objects.all():
+            counts[row.campaign_id, row.account_id, row.status] += row.count
+        return {key: n for key, n in counts.items() if n}
+
+    def counted():
+        return dict(Counter(QueuedEmail.objects.values_list("campaign", "account", "status")))
+
+    log(hold, mails()[0])
+    settle.settle(hold.batch, hold.token)
+    assert tally() == counted()
+    settle.compact_tally()
+    assert tally() == counted()
+    assert Tally.objects.count() == len(counted())
+    SendLog.objects.all().delete()
+    QueuedEmail.objects.all().delete()
+    assert tally() == {}
