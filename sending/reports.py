@@ -1,0 +1,56 @@
+"""The queue's status as plain text, aligned for a terminal. Pure."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.utils import timezone
+
+CAMPAIGN_COLUMNS = (
+    "name", "status", "pending", "sending", "retry", "uncertain", "sent", "failed", "cancelled", "suppressed",
+)  # fmt: skip
+ACCOUNT_COLUMNS = ("name", "email", "used", "limit", "left", "state", "next_free_at")
+STATES = CAMPAIGN_COLUMNS[2:]
+
+
+def as_text(status: dict[str, Any]) -> str:
+    """What `queue_status` prints without --json; status is what sending.status.queue_status returns."""
+    parts = [
+        "Sending is running." if status["alive"] else "Sending is not running: start qcluster.",
+        "  ".join(f"{state}: {status[state]:,}" for state in STATES),
+        status["waiting"],
+        _section("Campaigns", CAMPAIGN_COLUMNS, status["campaigns"], "waiting"),
+        _section("Accounts", ACCOUNT_COLUMNS, status["accounts"], "pause_reason"),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _section(title: str, columns: Sequence[str], rows: list[dict[str, Any]], note: str) -> str:
+    """A table, with each row's note (why it waits, why it is paused) on a line below it."""
+    if not rows:
+        return f"\n{title}: none yet"
+    cells = [[column.replace("_", " ") for column in columns]]
+    cells += [[_cell(row[column]) for column in columns] for row in rows]
+    widths = [max(len(line[n]) for line in cells) for n in range(len(columns))]
+    is_number = [isinstance(rows[0][column], int) for column in columns]
+    lines = [_line(line, widths, is_number) for line in cells]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    noted = lines[:2]
+    for line, row in zip(lines[2:], rows, strict=True):
+        noted += [line, f"    {row[note]}"] if row[note] else [line]
+    return "\n".join([f"\n{title}", *noted])
+
+
+def _line(cells: list[str], widths: list[int], is_number: list[bool]) -> str:
+    aligned = [
+        cell.rjust(width) if number else cell.ljust(width)
+        for cell, width, number in zip(cells, widths, is_number, strict=True)
+    ]
+    return "  ".join(aligned).rstrip()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, str) else f"{timezone.localtime(value):%d %b %H:%M}"

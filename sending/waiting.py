@@ -1,0 +1,172 @@
+"""Why mail waits, in one sentence that a person can act on. Pure: no database, no clock of its own."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+REASON_LENGTH = 120  # of a pause reason, where it stands among others
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account that the waiting mail may use. state: ready, full, paused or disabled."""
+
+    state: str
+    frees_at: datetime | None = None
+    paused_until: datetime | None = None
+    pause_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """A campaign whose mail waits. status: sending, paused or cancelled."""
+
+    status: str = "sending"
+    scheduled_at: datetime | None = None
+    pause_reason: str = ""
+
+    def may_send(self, now: datetime) -> bool:
+        """Whether neither a person nor the calendar holds it back."""
+        return self.status == "sending" and (self.scheduled_at is None or self.scheduled_at <= now)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about mail that waits. `now` carries the time zone in which times are told."""
+
+    now: datetime
+    alive: bool
+    pending: int = 0
+    retry: int = 0
+    uncertain: int = 0
+    retry_at: datetime | None = None
+    accounts: Sequence[Account] = ()
+    campaigns: Sequence[Campaign] = ()
+    earlier: int = 0
+    batch_size: int = 10
+    batch_interval: float = 30
+
+
+def why_it_waits(facts: Facts) -> str:
+    """The sentence, e.g. "240 waiting: 2 accounts have used their 24 h limit (next frees at 14:05)".
+
+    Empty when nothing waits.
+    """
+    parts = []
+    if waiting := facts.pending + facts.retry:
+        parts.append(f"{waiting:,} waiting: {', '.join(_reasons(facts))}")
+    if facts.uncertain:
+        parts.append(
+            f"{facts.uncertain:,} uncertain: may have arrived, so a person decides (resolve_uncertain)"
+        )
+    return "; ".join(parts)
+
+
+def _reasons(facts: Facts) -> list[str]:
+    reasons = [] if facts.alive else ["sending is not running: start qcluster"]
+    reasons += _held_campaigns(facts)
+    if any(campaign.may_send(facts.now) for campaign in facts.campaigns):
+        blocked = _blocked_accounts(facts)
+        reasons += blocked
+        reasons += _turn(facts, bool(blocked)) if facts.pending else []
+    return reasons + _retries(facts)
+
+
+def _held_campaigns(facts: Facts) -> list[str]:
+    paused = [c for c in facts.campaigns if c.status == "paused"]
+    cancelled = [c for c in facts.campaigns if c.status == "cancelled"]
+    later = [c for c in facts.campaigns if c.status == "sending" and not c.may_send(facts.now)]
+    reasons = []
+    if paused:
+        why = _listed(c.pause_reason for c in paused)
+        reasons.append(f"{_campaigns(facts, paused, 'is', 'are')} paused{f' ({why})' if why else ''}")
+    if cancelled:
+        reasons.append(f"{_campaigns(facts, cancelled, 'is', 'are')} cancelled")
+    if later:
+        start = min(c.scheduled_at for c in later if c.scheduled_at)
+        first = "the first " if len(later) > 1 else ""
+        verb = _campaigns(facts, later, "starts", "start later,")
+        reasons.append(f"{verb} {first}{clock(start, facts.now)}")
+    return reasons
+
+
+def _campaigns(facts: Facts, some: Sequence[Campaign], singular: str, plural: str) -> str:
+    if len(facts.campaigns) == 1:
+        return f"the campaign {singular}"
+    return f"{_count(len(some), 'campaign')} {singular if len(some) == 1 else plural}"
+
+
+def _blocked_accounts(facts: Facts) -> list[str]:
+    if not facts.accounts:
+        return ["there is no account yet: add one"]
+    enabled = [a for a in facts.accounts if a.state != "disabled"]
+    if not enabled:
+        return ["no account is enabled"]
+    full = [a for a in enabled if a.state == "full"]
+    paused = [a for a in enabled if a.state == "paused"]
+    return [*_full(full, facts.now), *_paused(paused, facts.now)]
+
+
+def _full(full: Sequence[Account], now: datetime) -> list[str]:
+    if not full:
+        return []
+    frees = [a.frees_at for a in full if a.frees_at]
+    when = f" (next frees {clock(min(frees), now)})" if frees else ""
+    verb = "has used its" if len(full) == 1 else "have used their"
+    return [f"{_count(len(full), 'account')} {verb} 24 h limit{when}"]
+
+
+def _paused(paused: Sequence[Account], now: datetime) -> list[str]:
+    if not paused:
+        return []
+    ends = [a.paused_until for a in paused if a.paused_until]
+    until = f"next goes on {clock(min(ends), now)}" if ends else ""
+    about = "; ".join(filter(None, [_listed(a.pause_reason for a in paused), until]))
+    verb = "is" if len(paused) == 1 else "are"
+    return [f"{_count(len(paused), 'account')} {verb} paused{f' ({about})' if about else ''}"]
+
+
+def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
+    """What happens with the pending mail on the accounts that are ready."""
+    ready = sum(account.state == "ready" for account in facts.accounts)
+    if not (ready and facts.alive):
+        return []
+    if facts.earlier:
+        verb = "goes" if facts.earlier == 1 else "go"
+        return [f"{_count(facts.earlier, 'campaign')} queued earlier {verb} first"]
+    if some_are_blocked:
+        return [f"{_count(ready, 'account')} {'goes' if ready == 1 else 'go'} on"]
+    return [f"batches of up to {facts.batch_size} go out every {facts.batch_interval:g} s"]
+
+
+def _retries(facts: Facts) -> list[str]:
+    if not facts.retry:
+        return []
+    verb = "waits" if facts.retry == 1 else "wait"
+    if facts.retry_at is None or facts.retry_at <= facts.now:
+        return [f"{facts.retry:,} {verb} for a retry that is due"]
+    return [f"{facts.retry:,} {verb} for a retry {clock(facts.retry_at, facts.now)}"]
+
+
+def clock(moment: datetime, now: datetime) -> str:
+    """A moment as people say it in now's time zone: "at 14:05", "tomorrow at 14:05"."""
+    local = moment.astimezone(now.tzinfo)
+    days = (local.date() - now.date()) // timedelta(days=1)
+    if days == 0:
+        return f"at {local:%H:%M}"
+    if days == 1:
+        return f"tomorrow at {local:%H:%M}"
+    return f"on {local.day} {local:%b %Y} at {local:%H:%M}"
+
+
+def _listed(reasons: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(_short(reason) for reason in reasons if reason))
+
+
+def _short(reason: str) -> str:
+    text = " ".join(reason.split()).rstrip(".")
+    return text if len(text) <= REASON_LENGTH else f"{text[: REASON_LENGTH - 3].rstrip()}..."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
