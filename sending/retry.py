@@ -21,7 +21,7 @@ def retry_due() -> int:
     be sent now keeps its place, and says so.
     """
     due = QueuedEmail.objects.filter(status=QueuedEmail.Status.RETRY, next_attempt_at__lte=Now())
-    campaigns = list(due.values_list("campaign", flat=True).distinct())
+    campaigns = list(due.order_by("campaign").values_list("campaign", flat=True).distinct())
     if not campaigns:
         return 0
     limits = dict(SmtpAccount.objects.usable().values_list("id", "daily_limit"))

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 # mail, not the account, was the cause; the one after the last retry fails. %(counted)s is 1 when the
 # attempt was counted before: when the mail became uncertain.
 APPLY_LEDGER = """
-WITH mail AS (
+WITH mail AS MATERIALIZED (
     SELECT mail.id, mail.attempts, mail.position, mail.last_reply, mail.message_id,
            log.id AS log, log.at, log.outcome,
            concat_ws(' ', log.code, nullif(log.enhanced_code, ''), nullif(log.text, '')) AS reply,
@@ -51,7 +51,8 @@ WITH mail AS (
             WHEN verdict.log IS NOT NULL THEN verdict.reply
             WHEN verdict.is_attempt THEN 'The worker stopped while this mail was in its hand.'
             ELSE queue.last_reply END, 500)
-    FROM verdict WHERE queue.id = verdict.id AND queue.status = %(expected)s
+    FROM verdict
+    WHERE queue.id = verdict.id AND queue.batch_id = %(batch)s AND queue.status = %(expected)s
     RETURNING verdict.status, verdict.outcome
 )
 SELECT status, outcome, count(*) FROM moved GROUP BY status, outcome
