@@ -1,10 +1,12 @@
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 
 from accounts.models import SmtpAccount
+from campaigns import templating
 
 
 class Contact(models.Model):
@@ -62,9 +64,7 @@ class Campaign(models.Model):
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
-    scheduled_at = models.DateTimeField(
-        null=True, blank=True, help_text="Nothing goes out before this time."
-    )
+    scheduled_at = models.DateTimeField(null=True, blank=True, help_text="Nothing goes out before this time.")
     queued_at = models.DateTimeField(null=True, editable=False)
     queued_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL
@@ -90,6 +90,29 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_editable(self) -> bool:
+        """Whether the message may change: not while it goes out, nor after the end.
+
+        In a paused campaign it may: a mistake noticed half-way can be mended for the rest.
+        """
+        return self.status in (self.Status.DRAFT, self.Status.PAUSED)
+
+    def clean(self) -> None:
+        """Every part must be a template that works; the error stands on the part, with its line."""
+        if not self.is_editable:
+            return
+        errors = {}
+        for part in ("subject", "html", "text"):
+            try:
+                templating.validate(getattr(self, part))
+            except templating.TemplateError as error:
+                errors[part] = str(error)[:1].upper() + str(error)[1:]
+        if not (self.html.strip() or self.text.strip() or "html" in errors):
+            errors["html"] = "Write the message: its HTML, its text, or both."
+        if errors:
+            raise ValidationError(errors)
 
 
 class Attachment(models.Model):

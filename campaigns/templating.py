@@ -13,7 +13,6 @@ from liquid.ast import Node
 from liquid.builtin.expressions import FilteredExpression, Path
 from liquid.builtin.expressions.filtered import Filter
 from liquid.exceptions import (
-    FilterError,
     LiquidError,
     LiquidSyntaxError,
     LoopIterationLimitError,
@@ -153,7 +152,7 @@ def _apply_bounded(name: str, apply: Callable[..., object], value: object, *args
         raise OutputStreamLimitError("output limit reached", token=None)
     result = apply(value, *args, **kw)
     if isinstance(result, int) and result.bit_length() > MAX_NUMBER_BITS:
-        raise FilterError("number too large", token=None)
+        raise ResourceLimitError("number limit reached", token=None)
     if isinstance(result, str | list) and len(result) > MAX_OUTPUT:
         raise OutputStreamLimitError("output limit reached", token=None)
     return result
@@ -233,7 +232,7 @@ def _plain_reason(error: LiquidError) -> str:
         case LoopIterationLimitError():
             return f"it loops more than {MAX_LOOPS:,} times."
         case ResourceLimitError():
-            return "it is too deeply nested or makes too much text."
+            return "it is too deeply nested, or makes too much text or too large a number."
         case LiquidSyntaxError():
             return f"{error.message}."
         case _:
