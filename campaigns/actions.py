@@ -1,12 +1,15 @@
 """What a person can do with a campaign. Each action checks, acts, and says how many mails it moved."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce, Now
+from django.utils.text import capfirst
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, ContactList
 from sending import actions as sending_actions
 from sending import schedules
 
@@ -118,3 +121,32 @@ def _move(campaign: Campaign, *, expected: list[Campaign.Status], **changes: Any
 def _follow(campaign: Campaign, what: str) -> None:
     campaign.refresh_from_db()
     logger.info(what[0].upper() + what[1:])
+
+
+@transaction.atomic
+def create_campaign(*, name: str, subject: str, html: str, text: str = "", lists: Sequence[str]) -> Campaign:
+    """Makes a draft to the lists of these names. Raises Refused, with line and reason for a template."""
+    if Campaign.objects.filter(name=name).exists():
+        raise Refused(f"There is a campaign “{name}” already: choose another name.")
+    unknown = set(lists) - set(ContactList.objects.filter(name__in=lists).values_list("name", flat=True))
+    if unknown:
+        named = ", ".join(f"“{one}”" for one in sorted(unknown))
+        raise Refused(f"There is no list {named}: import_contacts FILE --list NAME makes one.")
+    campaign = Campaign(name=name, subject=subject, html=html, text=text)
+    try:
+        campaign.full_clean()
+    except ValidationError as error:
+        raise Refused(_told(error)) from None
+    campaign.save()
+    campaign.lists.set(ContactList.objects.filter(name__in=lists))
+    _follow(campaign, f"campaign {campaign.pk} made")
+    return campaign
+
+
+def _told(error: ValidationError) -> str:
+    """One line of a form's errors: "HTML: Line 2: ..."."""
+    labels = {field.name: field.verbose_name for field in Campaign._meta.fields}
+    return " ".join(
+        f"{capfirst(labels.get(part, part))}: {' '.join(messages)}"
+        for part, messages in error.message_dict.items()
+    )

@@ -49,7 +49,7 @@ def values(contact: Contact, email: str) -> dict[str, object]:
 
     email is the address that the mail goes to, fixed when it was queued.
     """
-    return {**contact.attributes, "email": email, "name": contact.name}
+    return {**_attributes(contact), "email": email, "name": contact.name}
 
 
 def _drafts(campaign_ids: set[int]) -> dict[int, _Draft | ComposeError]:
@@ -100,5 +100,11 @@ def _letter(draft: _Draft | ComposeError, contact: Contact | None, email: str) -
 
 def _to_name(contact: Contact) -> str:
     """The name beside the To address; from the imported parts where there is no whole name."""
-    parts = (contact.attributes.get(field) for field in ("first_name", "last_name"))
+    attributes = _attributes(contact)
+    parts = (attributes.get(field) for field in ("first_name", "last_name"))
     return contact.name or " ".join(part for part in parts if isinstance(part, str) and part)
+
+
+def _attributes(contact: Contact) -> dict[str, object]:
+    """Its merge fields; none where the column holds other JSON, which it can but should not."""
+    return contact.attributes if isinstance(contact.attributes, dict) else {}

@@ -4,6 +4,7 @@ What a template may do is bounded: no files, no objects, no endless loops, no en
 """
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -27,6 +28,8 @@ from liquid.token import Token
 MAX_OUTPUT = 1_000_000
 MAX_LOOPS = 10_000
 MAX_NUMBER_BITS = 4096
+# PostgreSQL stores neither NUL nor lone surrogates.
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _BUILT_IN = frozenset({"now", "today"})
 
 
@@ -100,6 +103,9 @@ def parse(source: str, *, html: bool = False) -> BoundTemplate:
 
 def validate(source: str) -> None:
     """Raises TemplateError when the source can't be parsed or can't be rendered for anybody."""
+    for number, line in enumerate(source.split("\n"), start=1):
+        if _UNSTORABLE.search(line):
+            raise TemplateError(number, "it has a character that can't be stored; type the line again.")
     template = parse(source)
     try:
         template.render()

@@ -47,6 +47,13 @@ def test_the_name_beside_the_address_is_made_of_its_parts_where_there_is_no_whol
     assert letter(make_campaign(everybody)).to_name == "Ada"
 
 
+@pytest.mark.parametrize("attributes", [[], "text", 7])
+def test_attributes_that_are_no_object_are_no_merge_fields(attributes: object) -> None:
+    everybody = make_list(0)
+    everybody.contacts.create(email="a@example.com", attributes=attributes)
+    assert letter(make_campaign(everybody)).text == "Dear "
+
+
 def test_html_is_escaped_and_subject_and_text_are_not() -> None:
     everybody = make_list(0)
     everybody.contacts.create(email="a@example.com", attributes={"first_name": "<b>&"})

@@ -80,6 +80,7 @@ def test_no_attribute_of_a_python_object_is_reached(source: str) -> None:
         ("{% render 'a' %}", 1, "the tag {% render %} is unknown or doesn't belong there."),
         ("{% extends 'a' %}", 1, "the tag {% extends %} is unknown or doesn't belong there."),
         ("{{ v | safe }}", 1, "there is no filter “safe”."),
+        ("a\nb\x00", 2, "it has a character that can't be stored; type the line again."),
         ("\n{% break %}", 2, "unexpected 'break'."),
         ("\n{% for i in (1..1000000000) %}x{% endfor %}", 2, "it loops more than 10,000 times."),
     ],
