@@ -1,5 +1,6 @@
 """Why mail waits, in one sentence that a person can act on. Pure: no database, no clock of its own."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -78,7 +79,7 @@ def _held_campaigns(facts: Facts) -> list[str]:
     later = [c for c in facts.campaigns if c.status == "sending" and not c.may_send(facts.now)]
     reasons = []
     if paused:
-        why = _listed(c.pause_reason for c in paused)
+        why = _listed(c.pause_reason for c in paused) if len(facts.campaigns) == 1 else ""
         reasons.append(f"{_campaigns(facts, paused, 'is', 'are')} paused{f' ({why})' if why else ''}")
     if cancelled:
         reasons.append(f"{_campaigns(facts, cancelled, 'is', 'are')} cancelled")
@@ -164,7 +165,9 @@ def _listed(reasons: Iterable[str]) -> str:
 
 
 def _short(reason: str) -> str:
-    text = " ".join(reason.split()).rstrip(".")
+    """The plain words of a reason, without the server's reply in brackets behind them."""
+    text = " ".join(reason.split())
+    text = (re.sub(r"\s*\([^()]*\)$", "", text) or text).rstrip(".")
     return text if len(text) <= REASON_LENGTH else f"{text[: REASON_LENGTH - 3].rstrip()}..."
 
 

@@ -1,0 +1,161 @@
+"""The queue, the ledger, batches and heartbeats to look at; pacing and suppressions to change."""
+
+from typing import Any
+
+import django_q.admin  # noqa: F401 - registers django-q2's admin, which background_jobs then replaces
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.db.models.functions import Lower
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+
+from sending import actions, background_jobs
+from sending.campaign import campaign_model
+from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
+from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Suppression
+from sending.paginator import MOST, FirstRowsPaginator
+
+background_jobs.restrict(admin.site)
+
+
+class ReadOnly(admin.ModelAdmin):
+    """A table that grows to millions of rows: to look at, quickly, and to change nowhere."""
+
+    actions = None
+    show_full_result_count = False
+    paginator = FirstRowsPaginator
+    list_per_page = 50
+    sortable_by = ()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        title = f"{str(self.opts.verbose_name_plural).capitalize()} (the first {MOST:,} that match)"
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
+
+def mails_that_match(term: str) -> QuerySet[QueuedEmail]:
+    """Queue rows of exactly this address (in any case) or this Message-ID (with or without <>).
+
+    Both look-ups go through an index: the one on campaign and address is asked campaign by campaign.
+    """
+    term = term.strip()
+    by_id = QueuedEmail.objects.filter(message_id=f"<{term.strip('<>')}>")
+    campaigns = list(campaign_model().objects.order_by().values_list("pk", flat=True))
+    by_address = QueuedEmail.objects.alias(address=Lower("email")).filter(
+        campaign__in=campaigns, address=term.lower()
+    )
+    ids = [*by_id.values_list("pk", flat=True), *by_address.values_list("pk", flat=True)]
+    return QueuedEmail.objects.filter(pk__in=ids)
+
+
+class LedgerInline(admin.TabularInline):
+    """What happened to this mail, attempt by attempt."""
+
+    model = SendLog
+    fields = ("at", "account", "outcome", "phase", "code", "enhanced_code", "text", "duration")
+    readonly_fields = fields
+    can_delete = False
+    verbose_name_plural = "attempts"
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SendLog]:
+        return super().get_queryset(request).select_related("account").order_by("id")
+
+
+@admin.register(QueuedEmail)
+class QueuedEmailAdmin(ReadOnly):
+    list_display = ("email", "campaign", "status", "account", "attempts", "next_attempt_at", "last_reply")
+    list_select_related = ("campaign", "account")
+    list_filter = (StatusFilter, CampaignFilter, AccountFilter)
+    search_fields = ("email", "message_id")
+    search_help_text = "A whole address or Message-ID."
+    inlines = (LedgerInline,)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        if not search_term.strip():
+            return queryset, False
+        return queryset & mails_that_match(search_term), False
+
+
+@admin.register(SendLog)
+class SendLogAdmin(ReadOnly):
+    list_display = (
+        "at", "queued_email", "account", "outcome", "phase", "code", "enhanced_code", "text",
+    )  # fmt: skip
+    list_select_related = ("queued_email", "account")
+    list_filter = (OutcomeFilter, AccountFilter)
+    search_fields = ("queued_email__email", "queued_email__message_id")
+    search_help_text = "A whole address or Message-ID."
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        if not search_term.strip():
+            return queryset, False
+        mails = list(mails_that_match(search_term).values_list("pk", flat=True))
+        return queryset.filter(queued_email__in=mails), False
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnly):
+    list_display = ("id", "account", "size", "sent", "failed", "created", "started", "finished")
+    list_select_related = ("account",)
+    list_filter = (AccountFilter,)
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(ReadOnly):
+    list_display = ("job", "at", "host", "duration", "outcome")
+
+
+@admin.register(Pacing)
+class PacingAdmin(admin.ModelAdmin):
+    """One row: its list leads straight to it."""
+
+    fieldsets = (
+        ("Batches", {"fields": ("batch_size", "scope", "batch_interval")}),
+        ("Between two mails", {"fields": ("delay", "jitter")}),
+        ("Retries", {"fields": ("retry_interval", "max_retries")}),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Pacing | None = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        return redirect("admin:sending_pacing_change", Pacing.load().pk)
+
+    def save_model(self, request: HttpRequest, obj: Pacing, form: Any, change: bool) -> None:
+        actions.set_pacing(**{name: form.cleaned_data[name] for name in form.changed_data})
+
+
+@admin.register(Suppression)
+class SuppressionAdmin(admin.ModelAdmin):
+    """Addresses that get nothing more: to add, to find, to take off the list."""
+
+    list_display = ("email", "reason", "source", "at")
+    list_filter = ("reason",)
+    search_fields = ("email",)
+    fields = ("email", "reason", "source")
+    show_full_result_count = False
+    paginator = FirstRowsPaginator
+
+    def has_change_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
+        return False

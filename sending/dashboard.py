@@ -1,0 +1,56 @@
+"""The dashboard: how sending stands, at a glance, for staff."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from sending.models import Heartbeat
+from sending.status import OPEN, STATES, last_batches, queue_status, sent_today
+
+MOST_CAMPAIGNS = 30  # those that move and, after them, the latest ones
+ENDED = tuple(state for state in STATES if state not in OPEN)
+
+
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """GET /admin/dashboard/: the page; with ?fragment, only its figures, for the page's refresh."""
+    figures = _figures()
+    if "fragment" in request.GET:
+        response = render(request, "admin/dashboard_figures.html", figures)
+    else:
+        page = {**admin.site.each_context(request), "title": "Dashboard", **figures}
+        response = render(request, "admin/dashboard.html", page)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _figures() -> dict[str, Any]:
+    status = queue_status()
+    batches = last_batches()
+    return {
+        "status": status,
+        "sent_today": sent_today(),
+        "heartbeat": Heartbeat.objects.filter(job="dispatch").first(),
+        "campaigns": _shown(status["campaigns"]),
+        "hidden_campaigns": max(0, len(status["campaigns"]) - MOST_CAMPAIGNS),
+        "batches": batches,
+        "queue_remaining": status["pending"] + status["retry"],
+        "is_first_run": not (status["accounts"] and batches),
+        "has_queued": any(status[state] for state in STATES),
+        "now": timezone.localtime(),
+    }
+
+
+def _shown(campaigns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those with mail that moves in the order of sending, then the others, latest first."""
+    moving = [c for c in campaigns if any(c[state] for state in OPEN)]
+    others = [c for c in reversed(campaigns) if not any(c[state] for state in OPEN)]
+    return [_with_progress(c) for c in (moving + others)[:MOST_CAMPAIGNS]]
+
+
+def _with_progress(campaign: dict[str, Any]) -> dict[str, Any]:
+    done, total = sum(campaign[s] for s in ENDED), sum(campaign[s] for s in STATES)
+    percent = 100 * done // total if total else 0
+    return {**campaign, "done": done, "open": total - done, "total": total, "percent": percent}
