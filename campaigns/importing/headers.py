@@ -46,7 +46,7 @@ FIELD_BY_NAME = {spelling: field for field, names in USUAL_NAMES.items() for spe
 TAKEN = {"email", "name", "first_name", "last_name"}
 LIQUID_WORDS = {
     *("and", "blank", "contains", "else", "empty", "false", "for", "if", "in", "nil", "not", "null"),
-    *("or", "true", "with", "as", "forloop", "tablerowloop"),
+    *("or", "true", "with", "as", "forloop", "tablerowloop", "now", "today"),
 }
 
 

@@ -13,9 +13,10 @@ from campaigns.importing.limits import (
     BLOCK,
     MAX_COLUMNS,
     MAX_PART,
-    MAX_SHEET,
     MAX_SHEET_ROW,
     MAX_SHEET_ROWS,
+    MAX_SHEETS,
+    MAX_STRINGS,
 )
 from campaigns.importing.refusal import ImportRefused
 from campaigns.importing.table import Table
@@ -23,6 +24,7 @@ from campaigns.importing.table import Table
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of .xls, and of encrypted .xlsx
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # [MS-OFFCRYPTO] 2.3.4.4
+READ_WHOLE = (".xml", ".rels")
 ROW_TAG = re.compile(rb"<(?:\w+:)?row[\s>/]")
 
 BROKEN = (
@@ -97,10 +99,9 @@ def _check_sizes(file: BinaryIO) -> None:
             parts = archive.infolist()
             if any(part.flag_bits & 1 for part in parts):
                 raise ImportRefused(LOCKED)
-            sheets = [part for part in parts if part.filename.lower().startswith("xl/worksheets/")]
-            if any(part.file_size > MAX_PART for part in parts if part not in sheets):
-                raise ImportRefused(TOO_BIG)
-            if any(part.file_size > MAX_SHEET for part in sheets):
+            sheets = [part for part in parts if part.filename.lower().startswith("xl/worksheets/sheet")]
+            others = [part for part in parts if part not in sheets and part.filename.endswith(READ_WHOLE)]
+            if sum(part.file_size for part in sheets) > MAX_SHEETS or any(map(_is_too_big, others)):
                 raise ImportRefused(TOO_BIG)
             for part in sheets:
                 _check_rows(archive, part)
@@ -108,6 +109,10 @@ def _check_sizes(file: BinaryIO) -> None:
         raise
     except Exception as error:  # zipfile and zlib raise whatever they stumble over
         raise ImportRefused(BROKEN) from error
+
+
+def _is_too_big(part: zipfile.ZipInfo) -> bool:
+    return part.file_size > (MAX_STRINGS if part.filename == "xl/sharedStrings.xml" else MAX_PART)
 
 
 def _check_rows(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
