@@ -136,6 +136,8 @@ SENDING_COMPOSER = "campaigns.composing.compose"
 BATCH_LEASE = env.int("BATCH_LEASE", 120)
 # Seconds for one step of an SMTP conversation (RFC 5321 section 4.5.3.2 allows minutes).
 SMTP_TIMEOUT = env.int("SMTP_TIMEOUT", 20)
+# A file of certificate authorities (PEM) to trust instead of the system's: for servers with their own.
+SMTP_CA_FILE = env.str("SMTP_CA_FILE", "")
 # Seconds after which a batch hands back what it has not started; below Q_CLUSTER's timeout.
 BATCH_BUDGET = 600
 Q_CLUSTER = {

@@ -1,0 +1,218 @@
+"""A batch over a real SMTP server: what is sent, what is logged, what follows from a refusal."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import SmtpAccount
+from campaigns import actions
+from campaigns.models import Campaign, Contact
+from config.demo.smtp_server import LocalSmtpServer
+from sending.dispatch import dispatch
+from sending.models import Batch, QueuedEmail, SendLog, Suppression
+from sending.sender import send_batch
+from tests.factories import make_account, make_campaign, make_list, set_pace
+
+pytestmark = pytest.mark.django_db
+
+
+class Scripted:
+    """Answers by phase and recipient: {("rcpt", "person2@example.com"): "550 5.1.1 No such user"}."""
+
+    def __init__(self):
+        self.answers = {}
+
+    def __call__(self, phase, login, rcpt):
+        return self.answers.get((phase, rcpt)) or self.answers.get((phase, login))
+
+
+@pytest.fixture
+def script():
+    return Scripted()
+
+
+@pytest.fixture
+def server(script):
+    with LocalSmtpServer({"one": "secret1", "two": "secret2"}, script=script) as server:
+        yield server
+
+
+@pytest.fixture
+def accounts(server):
+    set_pace()
+    return [
+        make_account(name, port=server.port, username=name, password=f"secret{n}")
+        for n, name in enumerate(("one", "two"), start=1)
+    ]
+
+
+def send(count=6, **fields) -> Batch:
+    """Queues a campaign for so many, dispatches and sends one batch."""
+    actions.queue_campaign(make_campaign(make_list(count), **fields))
+    dispatch()
+    batch = Batch.objects.latest("id")
+    send_batch(batch.pk)
+    batch.refresh_from_db()
+    return batch
+
+
+def states():
+    return list(QueuedEmail.objects.order_by("id").values_list("status", flat=True))
+
+
+def received(server):
+    return [record.rcpt for record in server.received]
+
+
+def test_a_batch_goes_out_in_order_over_all_accounts_with_one_log_in_each(server, accounts):
+    logins = []
+    server.script = lambda phase, login, rcpt: logins.append(login) if phase == "auth" else None
+    batch = send(6)
+    assert received(server) == [f"person{n}@example.com" for n in range(1, 7)]
+    assert [record.login for record in server.received] == ["one", "two"] * 3
+    assert len(logins) <= 2
+    assert states() == ["sent"] * 6
+    assert (batch.sent, batch.failed, batch.size) == (6, 0, 6)
+    assert SendLog.objects.filter(outcome="sent", code=250).count() == 6
+
+
+def test_a_batch_of_n_costs_n_ledger_rows_and_a_constant_number_of_other_statements(server, accounts):
+    def statements(count, name):
+        actions.queue_campaign(make_campaign(make_list(count, name, name), name=name))
+        Batch.objects.update(created="2020-01-01T00:00Z", finished="2020-01-01T00:00Z")
+        dispatch()
+        with CaptureQueriesContext(connection) as captured:
+            send_batch(Batch.objects.latest("id").pk)
+        inserts = [q for q in captured if "INSERT INTO sending_sendlog" in q["sql"]]
+        return len(inserts), len(captured) - len(inserts)
+
+    few, many = statements(2, "few"), statements(10, "many")
+    assert (few[0], many[0]) == (2, 10)
+    assert few[1] == many[1]
+
+
+def test_the_log_line_says_what_was_sent_and_what_is_left(server, accounts, caplog):
+    caplog.set_level("INFO")
+    send(25)
+    assert "Batch sent: 10 emails, 0 failures. Queue remaining: 15" in caplog.text
+    assert "secret" not in caplog.text
+    assert "person1@" not in caplog.text
+
+
+def test_a_second_wake_up_of_the_same_batch_sends_nothing(server, accounts):
+    batch = send(3)
+    assert "started before" in send_batch(batch.pk)
+    assert len(server.received) == 3
+
+
+def test_an_unknown_recipient_fails_alone_and_is_suppressed(server, accounts, script):
+    script.answers["rcpt", "person2@example.com"] = "550 5.1.1 No such user"
+    batch = send(4)
+    assert states() == ["sent", "failed", "sent", "sent"]
+    assert (batch.sent, batch.failed) == (3, 1)
+    assert Suppression.objects.get().email == "person2@example.com"
+    assert QueuedEmail.objects.get(status="failed").last_reply == "550 5.1.1 No such user"
+
+
+def test_a_daily_limit_pauses_the_account_and_costs_its_mails_nothing(server, accounts, script):
+    for n in (1, 3, 5):
+        script.answers["dot", f"person{n}@example.com"] = "550 5.4.5 Daily user sending limit exceeded"
+    send(6)
+    assert states() == ["pending", "sent", "pending", "sent", "pending", "sent"]
+    assert set(QueuedEmail.objects.filter(status="pending").values_list("attempts", flat=True)) == {0}
+    one = SmtpAccount.objects.get(name="one")
+    assert one.paused_until > timezone.now()
+    assert "daily limit" in one.pause_reason
+    assert SendLog.objects.filter(account=one).count() == 1  # its other mails were not even tried
+
+
+def test_a_wrong_password_pauses_the_account_until_it_is_mended_and_the_other_sends_on(server, accounts):
+    SmtpAccount.objects.filter(name="one").update(username="one")
+    one = SmtpAccount.objects.get(name="one")
+    one.password = "wrong"
+    one.save()
+    send(4)
+    assert states() == ["pending", "sent", "pending", "sent"]
+    one.refresh_from_db()
+    assert one.is_paused
+    assert one.paused_until is None
+    assert "wrong" in one.pause_reason
+    assert "secret" not in one.pause_reason
+
+
+def test_a_host_that_is_away_rests_its_account_and_the_other_sends_on(server, accounts):
+    SmtpAccount.objects.filter(name="two").update(port=9)
+    send(4)
+    assert states() == ["sent", "pending", "sent", "pending"]
+    assert SmtpAccount.objects.get(name="two").is_paused
+
+
+def test_a_connection_lost_before_the_final_dot_is_tried_again(server, accounts, script):
+    from config.demo.smtp_server import Action
+
+    script.answers["rcpt", "person1@example.com"] = Action.DROP
+    send(2)
+    assert states() == ["retry", "sent"]
+
+
+def test_a_connection_lost_after_the_final_dot_is_uncertain_and_not_sent_again(server, accounts, script):
+    from config.demo.smtp_server import Action
+
+    script.answers["dot", "person1@example.com"] = Action.KEEP_AND_DROP
+    send(2)
+    assert states() == ["uncertain", "sent"]
+    assert received(server).count("person1@example.com") == 1
+
+
+def test_a_row_that_cannot_be_rendered_fails_alone(server, accounts):
+    actions.queue_campaign(make_campaign(make_list(3)))
+    Contact.objects.get(email="person2@example.com").delete()
+    dispatch()
+    send_batch(Batch.objects.get().pk)
+    assert states() == ["sent", "failed", "sent"]
+
+
+def test_three_content_refusals_in_a_row_pause_the_campaign_and_the_rest_goes_back(server, accounts, script):
+    for n in range(1, 6):
+        script.answers["dot", f"person{n}@example.com"] = "550 5.7.1 Message rejected as spam"
+    send(6)
+    assert states() == ["failed"] * 3 + ["pending"] * 3
+    campaign = Campaign.objects.get()
+    assert campaign.status == "paused"
+    assert "spam" in campaign.pause_reason
+
+
+def test_a_worker_told_to_stop_gives_the_rest_back(server, accounts):
+    from sending import drain
+
+    def stop_at_third(phase, login, rcpt):
+        if phase == "dot" and rcpt == "person3@example.com":
+            drain.stopping.set()
+
+    server.script = stop_at_third
+    try:
+        send(6)
+    finally:
+        drain.stopping.clear()
+    assert states() == ["sent"] * 3 + ["pending"] * 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_transaction_is_open_while_smtp_talks(server, accounts):
+    import psycopg
+
+    seen = []
+
+    def look(*_):
+        with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": None}) as own:
+            open_ones = own.execute(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+            )
+            seen.append(open_ones.fetchone()[0])
+
+    server.script = look
+    send(2)
+    assert seen
+    assert set(seen) == {0}
