@@ -1,0 +1,167 @@
+"""The staff screens of campaigns. What may be done, and when, stands in campaigns.actions."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from campaigns import actions, composing, merge_fields
+from campaigns import contact_admin as contact_admin  # registers contacts and lists
+from campaigns.actions import Refused
+from campaigns.attachments import AttachmentInline
+from campaigns.models import Campaign, Contact
+from campaigns.querysets import progress
+from sending.models import QueuedEmail
+
+MESSAGE_FIELDS = ("subject", "html", "text")
+PROGRESS = ("pending", "sending", "retry", "uncertain", "sent", "failed", "cancelled", "suppressed")
+
+
+@admin.register(Campaign)
+class CampaignAdmin(admin.ModelAdmin):
+    """What can be changed when: the lists while it is a draft (its recipients are queued then), the
+    message while it is a draft or paused, accounts and start time until it is cancelled."""
+
+    list_display = ["name", "status", "to_lists", "progress", "queued_at"]
+    list_filter = ["status", "lists"]
+    search_fields = ["name", "subject"]
+    show_full_result_count = False
+    filter_horizontal = ["lists", "accounts"]
+    inlines = [AttachmentInline]
+    actions = ["send", "pause", "resume", "cancel", "retry"]
+    fieldsets = [
+        (None, {"fields": ["name", "subject", "html", "text", "missing"]}),
+        ("Recipients and sending", {"fields": ["lists", "accounts", "scheduled_at"]}),
+        ("Progress", {"fields": ["status", "pause_reason", "progress", "queued_at", "queued_by"]}),
+        ("Preview", {"fields": ["preview"]}),
+    ]
+
+    # --- Actions: POST only (Django's changelist), for who may change campaigns ---
+
+    @admin.action(description="Send campaign", permissions=["change"])
+    def send(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
+        def queue(campaign: Campaign) -> str:
+            count = actions.queue_campaign(campaign, user=request.user)
+            return f"Queued {count:,} emails for sending"
+
+        self._each(request, campaigns, queue)
+
+    @admin.action(description="Pause", permissions=["change"])
+    def pause(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
+        def pause(campaign: Campaign) -> str:
+            actions.pause_campaign(campaign, reason=f"Paused by {request.user}")
+            return f"Paused “{campaign}”"
+
+        self._each(request, campaigns, pause)
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
+        def resume(campaign: Campaign) -> str:
+            actions.resume_campaign(campaign)
+            return f"Resumed “{campaign}”"
+
+        self._each(request, campaigns, resume)
+
+    @admin.action(description="Cancel for good", permissions=["change"])
+    def cancel(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
+        def cancel(campaign: Campaign) -> str:
+            return f"Cancelled “{campaign}”: {actions.cancel_campaign(campaign):,} emails will not be sent"
+
+        self._each(request, campaigns, cancel)
+
+    @admin.action(description="Retry failed emails", permissions=["change"])
+    def retry(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
+        def retry(campaign: Campaign) -> str:
+            return f"{actions.retry_failed(campaign):,} failed emails of “{campaign}” go out again"
+
+        self._each(request, campaigns, retry)
+
+    def _each(
+        self, request: HttpRequest, campaigns: QuerySet[Campaign], act: Callable[[Campaign], str]
+    ) -> None:
+        """One message per campaign, in the order in which they were made; a refusal stops no other."""
+        for campaign in campaigns.order_by("id"):
+            try:
+                self.message_user(request, act(campaign), messages.SUCCESS)
+            except Refused as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+
+    # --- What may be changed ---
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Locked while a form is saved, so that it can't be queued between the check and the change."""
+        if request.method == "POST" and object_id.isdigit():
+            Campaign.objects.select_for_update().filter(pk=object_id).first()
+        return super().get_object(request, object_id, from_field)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
+        shown = ["missing", "status", "pause_reason", "progress", "queued_at", "queued_by", "preview"]
+        if obj is None or obj.status == Campaign.Status.DRAFT:
+            return shown
+        locked = ["lists"] if obj.is_editable else ["lists", *MESSAGE_FIELDS]
+        if obj.status == Campaign.Status.CANCELLED:
+            locked += ["accounts", "scheduled_at"]
+        return shown + locked
+
+    def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
+        """Nothing to show yet of a campaign that is being added."""
+        if obj is not None:
+            return self.fieldsets
+        return [
+            (None, {"fields": ["name", *MESSAGE_FIELDS]}),
+            ("Recipients and sending", {"fields": ["lists", "accounts", "scheduled_at"]}),
+        ]
+
+    def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
+        """After the lists are saved, says which merge fields their contacts lack."""
+        super().save_related(request, form, formsets, change)
+        for note in merge_fields.notes(form.instance):
+            self.message_user(request, note, messages.WARNING)
+
+    # --- What is shown ---
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
+        return super().get_queryset(request).prefetch_related("lists")
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Counts the queue for all campaigns of the page in one query."""
+        changelist = super().get_changelist_instance(request)
+        counts = progress(campaign.pk for campaign in changelist.result_list)
+        for campaign in changelist.result_list:
+            campaign.counts = counts.get(campaign.pk, {})
+        return changelist
+
+    @admin.display(description="lists")
+    def to_lists(self, campaign: Campaign) -> str:
+        return ", ".join(str(one) for one in campaign.lists.all())
+
+    @admin.display(description="progress")
+    def progress(self, campaign: Campaign) -> str:
+        counts = getattr(campaign, "counts", None)
+        if counts is None:
+            counts = progress([campaign.pk]).get(campaign.pk, {})
+        labels = QueuedEmail.Status
+        return ", ".join(f"{counts[one]:,} {labels(one).label.lower()}" for one in PROGRESS if one in counts)
+
+    @admin.display(description="missing merge fields")
+    def missing(self, campaign: Campaign) -> str | SafeString:
+        lines = [(note,) for note in merge_fields.notes(campaign)]
+        return format_html_join("", "<div>{}</div>", lines) or "Every contact has all fields that are used."
+
+    @admin.display(description="for the first contact")
+    def preview(self, campaign: Campaign) -> str | SafeString:
+        """The letter of the first contact, in a frame that runs no script and belongs to no origin."""
+        contact = Contact.objects.filter(lists__campaigns=campaign).order_by("id").first()
+        if contact is None:
+            return "Choose a list with contacts and save: the preview shows the mail of the first."
+        letter = composing.compose_for(campaign, contact)
+        return render_to_string(
+            "admin/campaigns/campaign/preview.html",
+            {"contact": contact, "letter": letter, "failed": isinstance(letter, Exception)},
+        )

@@ -1,0 +1,97 @@
+"""Attachments in the admin: an uploaded file goes into Postgres, where every host can read it."""
+
+import mimetypes
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import QuerySet
+from django.db.models.functions import Length
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
+
+from campaigns.models import Attachment, Campaign
+
+# Gmail takes messages of 25 MB; base64 makes 27 MB of 20 MB, so no letter gets much larger.
+MAX_FILE = 10 * 1024 * 1024
+MAX_TOGETHER = 20 * 1024 * 1024
+
+
+class AttachmentForm(forms.ModelForm):
+    file = forms.FileField(
+        help_text=f"At most {filesizeformat(MAX_FILE)}, {filesizeformat(MAX_TOGETHER)} all together."
+    )
+
+    class Meta:
+        model = Attachment
+        fields: list[str] = []
+
+    def clean_file(self) -> UploadedFile:
+        file = self.cleaned_data["file"]
+        if file.size > MAX_FILE:
+            raise forms.ValidationError(
+                f"“{file.name}” has {filesizeformat(file.size)}: "
+                f"an attachment may have at most {filesizeformat(MAX_FILE)}. Link to it instead."
+            )
+        if len(file.name) > 200:
+            raise forms.ValidationError("The file's name has more than 200 letters: shorten it.")
+        return file
+
+    def save(self, commit: bool = True) -> Attachment:
+        file = self.cleaned_data["file"]
+        self.instance.filename = file.name
+        self.instance.content_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        self.instance.content = file.read()
+        return super().save(commit)
+
+
+class AttachmentFormSet(BaseInlineFormSet):
+    def clean(self) -> None:
+        super().clean()
+        total = sum(self._size(form) for form in self.forms if not self._should_delete_form(form))
+        if total > MAX_TOGETHER:
+            raise forms.ValidationError(
+                f"The attachments have {filesizeformat(total)} together: "
+                f"at most {filesizeformat(MAX_TOGETHER)} go with one mail. Remove one, or link to it."
+            )
+
+    @staticmethod
+    def _size(form: Any) -> int:
+        uploaded = form.cleaned_data.get("file") if hasattr(form, "cleaned_data") else None
+        return uploaded.size if uploaded else getattr(form.instance, "size", 0)
+
+
+class AttachmentInline(admin.TabularInline):
+    """Files are added and deleted, never changed."""
+
+    model = Attachment
+    form = AttachmentForm
+    formset = AttachmentFormSet
+    extra = 0
+    fields = ["file", "filename", "size"]
+    readonly_fields = ["filename", "size"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Attachment]:
+        """Without the files' content: the page shows their sizes only."""
+        return super().get_queryset(request).defer("content").annotate(size=Length("content"))
+
+    @admin.display(description="size")
+    def size(self, attachment: Attachment) -> str:
+        return filesizeformat(getattr(attachment, "size", 0)) if attachment.pk else ""
+
+    # Who may change the campaign may change its attachments: they are part of it.
+
+    def has_view_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        editable = obj is None or obj.is_editable
+        return editable and request.user.has_perms([f"campaigns.{'change' if obj else 'add'}_campaign"])
+
+    def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        return self.has_add_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        return False
