@@ -50,17 +50,21 @@ class AttachmentForm(forms.ModelForm):
 class AttachmentFormSet(BaseInlineFormSet):
     def clean(self) -> None:
         super().clean()
-        total = sum(self._size(form) for form in self.forms if not self._should_delete_form(form))
+        total = sum(_size(form) for form in self.forms)
         if total > MAX_TOGETHER:
             raise forms.ValidationError(
                 f"The attachments have {filesizeformat(total)} together: "
                 f"at most {filesizeformat(MAX_TOGETHER)} go with one mail. Remove one, or link to it."
             )
 
-    @staticmethod
-    def _size(form: Any) -> int:
-        uploaded = form.cleaned_data.get("file") if hasattr(form, "cleaned_data") else None
-        return uploaded.size if uploaded else getattr(form.instance, "size", 0)
+
+def _size(form: Any) -> int:
+    """Bytes of the form's file, new or stored; none where it is to be deleted or has an error."""
+    given = getattr(form, "cleaned_data", {})
+    if given.get("DELETE"):
+        return 0
+    uploaded = given.get("file")
+    return uploaded.size if uploaded else getattr(form.instance, "size", 0)
 
 
 class AttachmentInline(admin.TabularInline):
