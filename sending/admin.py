@@ -23,6 +23,7 @@ class ReadOnly(admin.ModelAdmin):
 
     actions = None
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = FirstRowsPaginator
     list_per_page = 50
     sortable_by = ()
@@ -37,8 +38,14 @@ class ReadOnly(admin.ModelAdmin):
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
-        title = f"{str(self.opts.verbose_name_plural).capitalize()} (the first {MOST:,} that match)"
-        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+        """The list; where it ends before all that matches, its title says so."""
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        if "cl" in context:
+            name = str(self.opts.verbose_name_plural).capitalize()
+            is_cut = context["cl"].result_count >= MOST
+            context["title"] = f"{name}: the first {MOST:,} that match" if is_cut else name
+        return response
 
 
 def mails_that_match(term: str) -> QuerySet[QueuedEmail]:
@@ -77,7 +84,7 @@ class LedgerInline(admin.TabularInline):
 
 @admin.register(QueuedEmail)
 class QueuedEmailAdmin(ReadOnly):
-    list_display = ("email", "campaign", "status", "account", "attempts", "next_attempt_at", "last_reply")
+    list_display = ("email", "campaign", "status", "account", "last_reply", "next_attempt_at")
     list_select_related = ("campaign", "account")
     list_filter = (StatusFilter, CampaignFilter, AccountFilter)
     search_fields = ("email", "message_id")

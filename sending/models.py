@@ -211,6 +211,12 @@ class QueuedEmail(models.Model):
                 name="sending_q_batch",
             ),
             models.Index(fields=["campaign", "id"], condition=Q(status="failed"), name="sending_q_failed"),
+            models.Index(
+                fields=["status", "id"],
+                condition=Q(status__in=["cancelled", "suppressed"]),
+                name="sending_q_dropped",
+            ),
+            models.Index(fields=["message_id"], condition=~Q(message_id=""), name="sending_q_message_id"),
         ]
 
     def __str__(self) -> str:
@@ -260,6 +266,11 @@ class SendLog(models.Model):
                 name="sending_sendlog_used",
             ),
             models.Index(fields=["at"], name="sending_sendlog_at"),
+            models.Index(
+                fields=["outcome", "id"],
+                condition=Q(outcome__in=["failed", "retry", "uncertain", "returned"]),
+                name="sending_sendlog_trouble",
+            ),
         ]
 
     def __str__(self) -> str:

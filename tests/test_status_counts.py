@@ -1,0 +1,231 @@
+"""queue_status: exact counts, states of campaigns and accounts, whether sending is alive."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from sending.models import Batch, Heartbeat, QueuedEmail, SendLog
+from sending.status import queue_status, sent_today
+from tests.factories import make_account, make_campaign
+
+pytestmark = pytest.mark.django_db
+
+FINAL = ("sent", "failed", "cancelled", "suppressed")
+
+
+def make_queue(campaign, status="pending", count=1, account=None, **fields):
+    """Queue rows as they are in this state."""
+    if status in FINAL:
+        fields["finished_at"] = timezone.now()
+    if status == "retry":
+        fields.setdefault("next_attempt_at", timezone.now() + timedelta(minutes=5))
+    if status in ("sending", "uncertain"):
+        fields |= {"batch": make_batch(), "dated_at": timezone.now()}
+    return [
+        QueuedEmail.objects.create(
+            campaign=campaign,
+            email=f"{status}{n}-{uuid4().hex[:8]}@example.com",
+            status=status,
+            account=account,
+            position=n if status in ("sending", "uncertain") else None,
+            message_id="" if status == "pending" else f"<{uuid4()}@sender.example>",
+            **fields,
+        )
+        for n in range(count)
+    ]
+
+
+def make_batch(**fields) -> Batch:
+    return Batch.objects.create(size=1, lease=timezone.now() + timedelta(minutes=2), **fields)
+
+
+def make_sent(campaign, account, count, age=timedelta(0)):
+    """Mails that were sent this long ago, with their ledger rows."""
+    for mail in make_queue(campaign, "sent", count, account):
+        SendLog.objects.create(
+            queued_email=mail,
+            batch=make_batch(),
+            account=account,
+            at=Now() - age,
+            phase="dot",
+            code=250,
+            outcome="sent",
+            duration=0.1,
+        )
+
+
+def queued(name="News", **fields):
+    return make_campaign(name=name, **{"status": "sending", "queued_at": timezone.now(), **fields})
+
+
+def beat(age=timedelta(0), outcome="10 mails dispatched"):
+    Heartbeat.objects.update_or_create(
+        job="dispatch",
+        defaults={"at": Now() - age, "host": "mail-1", "duration": 0.1, "outcome": outcome},
+    )
+
+
+def test_an_empty_installation_has_every_figure_at_nought():
+    assert queue_status() == {
+        **dict.fromkeys(QueuedEmail.Status.values, 0),
+        "campaigns": [],
+        "accounts": [],
+        "alive": False,
+        "waiting": "",
+    }
+
+
+def test_counts_are_exact_in_all_and_per_campaign_and_per_account():
+    account, one, two = make_account(), queued("One"), queued("Two")
+    expected = {
+        "pending": 4, "sending": 1, "retry": 2, "uncertain": 1,
+        "sent": 5, "failed": 3, "cancelled": 2, "suppressed": 1,
+    }  # fmt: skip
+    for state, count in expected.items():
+        make_queue(one, state, count, None if state == "pending" else account)
+    make_queue(two, "pending", 7)
+
+    status = queue_status()
+
+    first, second = status["campaigns"]
+    assert {state: first[state] for state in expected} == expected
+    assert {state: second[state] for state in expected} == {**dict.fromkeys(expected, 0), "pending": 7}
+    assert {state: status[state] for state in expected} == {**expected, "pending": 11}
+    assert {state: status["accounts"][0][state] for state in expected} == {**expected, "pending": 0}
+
+
+def test_counts_follow_every_move():
+    campaign = queued()
+    mail = make_queue(campaign)[0]
+    QueuedEmail.objects.filter(pk=mail.pk).update(status="cancelled", finished_at=Now())
+    status = queue_status()
+    assert (status["pending"], status["cancelled"]) == (0, 1)
+
+
+def test_the_number_of_queries_does_not_grow_with_campaigns_and_accounts():
+    def cost() -> int:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            queue_status()
+        return len(queries)
+
+    def make(number: int) -> None:
+        account = make_account(f"a{number}")
+        campaign = queued(f"C{number}")
+        campaign.accounts.set([account])
+        make_queue(campaign, "pending", 2)
+        make_queue(campaign, "retry", 1, account)
+
+    make(0)
+    few = cost()
+    for number in range(1, 8):
+        make(number)
+    assert cost() == few <= 10
+
+
+def test_a_campaign_is_finished_when_none_of_its_mails_can_move():
+    campaign = queued()
+    make_queue(campaign, "sent", 2)
+    assert queue_status()["campaigns"][0]["status"] == "finished"
+    make_queue(campaign, "uncertain", 1, make_account())
+    assert queue_status()["campaigns"][0]["status"] == "sending"
+
+
+def test_campaigns_stand_in_the_order_of_sending_and_drafts_come_last():
+    make_campaign(name="Draft")
+    queued("Later", queued_at=timezone.now())
+    queued("Earlier", queued_at=timezone.now() - timedelta(hours=1))
+    assert [c["name"] for c in queue_status()["campaigns"]] == ["Earlier", "Later", "Draft"]
+
+
+def test_a_later_campaign_says_that_an_earlier_one_goes_first():
+    make_account()
+    beat()
+    for name in ("One", "Two"):
+        make_queue(queued(name), "pending", 3)
+    one, two = queue_status()["campaigns"]
+    assert one["waiting"] == "3 waiting: batches of up to 10 go out every 30 s"
+    assert two["waiting"] == "3 waiting: 1 campaign queued earlier goes first"
+
+
+def test_a_campaign_whose_own_accounts_are_used_up_does_not_hold_back_the_next():
+    small, _ = make_account("small", daily_limit=1), make_account("big")
+    beat()
+    one, two = queued("One"), queued("Two")
+    one.accounts.set([small])
+    make_sent(one, small, 1)
+    make_queue(one, "pending", 3)
+    make_queue(two, "pending", 3)
+    first, second = queue_status()["campaigns"]
+    assert "1 account has used its 24 h limit" in first["waiting"]
+    assert "queued earlier" not in second["waiting"]
+
+
+def test_an_account_counts_what_it_handed_over_in_the_last_24_hours():
+    account = make_account(daily_limit=3)
+    campaign = queued()
+    make_sent(campaign, account, 1, timedelta(hours=25))
+    make_sent(campaign, account, 1, timedelta(hours=20))
+    make_queue(campaign, "sending", 1, account)
+
+    told = queue_status()["accounts"][0]
+
+    assert (told["used"], told["limit"], told["left"], told["state"]) == (2, 3, 1, "ready")
+    newest_free = timezone.now() + timedelta(hours=4)
+    assert abs(told["next_free_at"] - newest_free) < timedelta(minutes=1)
+
+
+def test_a_used_up_account_is_full_and_the_queue_says_when_it_frees():
+    account = make_account(daily_limit=2)
+    campaign = queued()
+    beat()
+    make_sent(campaign, account, 2, timedelta(hours=1))
+    make_queue(campaign, "pending", 3)
+    status = queue_status()
+    frees = timezone.localtime(status["accounts"][0]["next_free_at"])
+    assert status["accounts"][0]["state"] == "full"
+    assert status["waiting"].startswith("3 waiting: 1 account has used its 24 h limit (next frees ")
+    assert f"{frees:%H:%M}" in status["waiting"]
+
+
+def test_an_account_is_paused_only_until_its_pause_ends():
+    hour = timedelta(hours=1)
+    make_account("a", pause_reason="Full", paused_until=timezone.now() + hour)
+    make_account("b", pause_reason="Full", paused_until=timezone.now() - hour)
+    make_account("c", pause_reason="Wrong password")
+    make_account("d", pause_reason="Wrong password", is_enabled=False)
+    accounts = queue_status()["accounts"]
+    assert [a["state"] for a in accounts] == ["paused", "ready", "paused", "disabled"]
+    assert [bool(a["pause_reason"]) for a in accounts] == [True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("age", "outcome", "alive"),
+    [(10, "10 mails dispatched", True), (100, "10 mails dispatched", False), (10, "failed: KeyError", False)],
+)
+def test_alive_means_a_fresh_beat_of_the_dispatcher_that_did_not_fail(age, outcome, alive):
+    beat(timedelta(seconds=age), outcome)
+    assert queue_status()["alive"] is alive
+
+
+def test_beats_of_other_jobs_do_not_prove_that_sending_is_alive():
+    Heartbeat.objects.create(job="recover", at=Now(), host="mail-1", duration=0, outcome="ok")
+    assert queue_status()["alive"] is False
+
+
+def test_sent_today_starts_at_midnight_of_the_servers_time_zone(settings):
+    local_hour = timezone.localtime().hour
+    settings.TIME_ZONE = "UTC" if local_hour else "Etc/GMT-3"  # never within an hour after midnight
+    campaign, account = queued(), make_account()
+    now = timezone.localtime(timezone=timezone.get_default_timezone())
+    since_midnight = timedelta(hours=now.hour, minutes=now.minute, seconds=now.second)
+    make_sent(campaign, account, 1, since_midnight - timedelta(seconds=30))
+    make_sent(campaign, account, 1, since_midnight + timedelta(seconds=30))
+    make_queue(campaign, "failed", 1, account)
+    assert sent_today() == 1

@@ -1,0 +1,122 @@
+"""Why mail waits, in one sentence."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from sending.waiting import Account, Campaign, Facts, clock, why_it_waits
+
+NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
+READY = Account("ready")
+
+
+def why(**facts) -> str:
+    defaults = {"now": NOON, "alive": True, "accounts": [READY], "campaigns": [Campaign()]}
+    return why_it_waits(Facts(**{**defaults, **facts}))
+
+
+def full(frees_at=None) -> Account:
+    return Account("full", frees_at=frees_at)
+
+
+def test_nothing_waits_then_nothing_is_said():
+    assert why() == ""
+    assert why(alive=False, accounts=[]) == ""
+
+
+def test_mail_that_moves_says_how_fast():
+    sentence = why(pending=1234, batch_size=10, batch_interval=30)
+    assert sentence == "1,234 waiting: batches of up to 10 go out every 30 s"
+
+
+def test_full_accounts_say_when_the_first_frees():
+    accounts = [full(NOON + timedelta(hours=3)), full(NOON + timedelta(hours=2, minutes=5))]
+    assert why(pending=240, accounts=accounts) == (
+        "240 waiting: 2 accounts have used their 24 h limit (next frees at 14:05)"
+    )
+
+
+def test_a_full_account_beside_a_ready_one_does_not_stop_the_others():
+    assert why(pending=3, accounts=[full(), READY]) == (
+        "3 waiting: 1 account has used its 24 h limit, 1 account goes on"
+    )
+
+
+def test_a_paused_account_says_why_in_plain_words_without_the_servers_reply():
+    paused = Account("paused", pause_reason="Make a new app password. (534 5.7.9 Password required)")
+    assert why(pending=3, accounts=[paused]) == ("3 waiting: 1 account is paused (Make a new app password)")
+
+
+def test_an_account_that_rests_says_until_when():
+    paused = Account("paused", pause_reason="Too many log-ins.", paused_until=NOON + timedelta(minutes=5))
+    assert "1 account is paused (Too many log-ins; next goes on at 12:05)" in why(
+        pending=3, accounts=[paused]
+    )
+
+
+def test_accounts_paused_for_the_same_reason_name_it_once():
+    paused = Account("paused", pause_reason="Wrong password.")
+    assert "2 accounts are paused (Wrong password)" in why(pending=3, accounts=[paused, paused])
+
+
+def test_a_long_reason_is_cut():
+    assert len(why(pending=1, accounts=[Account("paused", pause_reason="very " * 100)])) < 200
+
+
+@pytest.mark.parametrize(
+    ("accounts", "reason"),
+    [([], "there is no account yet: add one"), ([Account("disabled")], "no account is enabled")],
+)
+def test_without_a_usable_account_it_says_so(accounts, reason):
+    assert why(pending=5, accounts=accounts) == f"5 waiting: {reason}"
+
+
+def test_a_dead_dispatcher_is_named_first_and_promises_nothing():
+    assert why(pending=5, alive=False) == "5 waiting: sending is not running: start qcluster"
+
+
+def test_a_paused_campaign_says_so_and_does_not_blame_accounts():
+    campaign = Campaign("paused", pause_reason="Paused by Maria.")
+    assert why(pending=70, campaigns=[campaign], accounts=[full()]) == (
+        "70 waiting: the campaign is paused (Paused by Maria)"
+    )
+
+
+def test_a_campaign_of_tomorrow_says_when_it_starts():
+    campaign = Campaign(scheduled_at=NOON + timedelta(days=1))
+    assert why(pending=70, campaigns=[campaign]) == ("70 waiting: the campaign starts tomorrow at 12:00")
+
+
+def test_several_campaigns_are_counted():
+    campaigns = [Campaign("paused"), Campaign("paused"), Campaign(scheduled_at=NOON + timedelta(hours=1))]
+    assert why(pending=9, campaigns=campaigns) == (
+        "9 waiting: 2 campaigns are paused, 1 campaign starts at 13:00"
+    )
+
+
+def test_a_campaign_waits_for_those_queued_before_it():
+    assert why(pending=9, earlier=1) == "9 waiting: 1 campaign queued earlier goes first"
+
+
+def test_mail_that_waits_for_its_retry_says_when():
+    assert why(retry=12, retry_at=NOON + timedelta(minutes=10)) == (
+        "12 waiting: 12 wait for a retry at 12:10"
+    )
+
+
+def test_a_due_retry_that_no_account_can_take_says_both():
+    assert why(retry=1, retry_at=NOON, accounts=[full(NOON + timedelta(hours=1))]) == (
+        "1 waiting: 1 account has used its 24 h limit (next frees at 13:00), 1 waits for a retry that is due"
+    )
+
+
+def test_uncertain_mail_asks_for_a_person():
+    assert why(uncertain=2) == "2 uncertain: may have arrived, so a person decides (resolve_uncertain)"
+
+
+def test_a_moment_is_told_in_the_time_zone_of_now():
+    berlin = timezone(timedelta(hours=1))
+    late = datetime(2026, 3, 14, 23, 30, tzinfo=UTC)
+    assert clock(late, NOON) == "at 23:30"
+    assert clock(late, NOON.astimezone(berlin)) == "tomorrow at 00:30"
+    assert clock(late + timedelta(days=9), NOON) == "on 23 Mar 2026 at 23:30"
