@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
@@ -81,6 +81,14 @@ class CampaignAdmin(admin.ModelAdmin):
             return f"{actions.retry_failed(campaign):,} failed emails of “{campaign}” go out again"
 
         self._each(request, campaigns, retry)
+
+    def response_change(self, request: HttpRequest, obj: Campaign) -> HttpResponse:
+        """The page's buttons save first, so that what is sent is what the person sees."""
+        for name in self.actions:
+            if f"_act:{name}" in request.POST:
+                getattr(self, name)(request, Campaign.objects.filter(pk=obj.pk))
+                return HttpResponseRedirect(request.path)
+        return super().response_change(request, obj)
 
     def _each(
         self, request: HttpRequest, campaigns: QuerySet[Campaign], act: Callable[[Campaign], str]

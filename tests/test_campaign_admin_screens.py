@@ -144,3 +144,53 @@ def test_who_may_change_campaigns_may_attach_files_to_them(staff: Client) -> Non
     page = staff.get(change_url(campaign)).content.decode()
     assert 'name="attachments-__prefix__-file"' in page
     assert Attachment.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("button", "before", "after"),
+    [("send", "draft", "sending"), ("pause", "sending", "paused"), ("resume", "paused", "sending"),
+     ("cancel", "paused", "cancelled"), ("cancel", "sending", "cancelled")],
+)  # fmt: skip
+def test_a_button_of_the_page_acts(admin_client: Client, button: str, before: str, after: str) -> None:
+    everybody = make_list(1)
+    campaign = make_campaign(everybody)
+    if before != "draft":
+        actions.queue_campaign(campaign)
+    if before == "paused":
+        actions.pause_campaign(campaign)
+    assert f'name="_act:{button}"' in admin_client.get(change_url(campaign)).content.decode()
+    response = admin_client.post(
+        change_url(campaign), form(lists=[everybody.pk], **{f"_act:{button}": "x"}), follow=True
+    )
+    campaign.refresh_from_db()
+    assert campaign.status == after
+    assert len(said(response)) == 1
+
+
+def test_save_and_send_sends_what_the_page_shows(admin_client: Client) -> None:
+    everybody = make_list(2)
+    campaign = make_campaign(everybody, html="<p>old")
+    sent = form(html="<p>new", lists=[everybody.pk], **{"_act:send": "x"})
+    response = admin_client.post(change_url(campaign), sent, follow=True)
+    campaign.refresh_from_db()
+    assert said(response) == ["Queued 2 emails for sending"]
+    assert (campaign.html, campaign.status) == ("<p>new", "sending")
+
+
+def test_save_and_send_with_an_error_sends_nothing(admin_client: Client) -> None:
+    everybody = make_list(2)
+    campaign = make_campaign(everybody)
+    admin_client.post(change_url(campaign), form(html="{{", lists=[everybody.pk], **{"_act:send": "x"}))
+    campaign.refresh_from_db()
+    assert campaign.status == "draft"
+
+
+def test_who_may_only_look_finds_no_buttons_and_cannot_press_them(client: Client) -> None:
+    user = User.objects.create_user("looker", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_campaign"))
+    client.force_login(user)
+    campaign = make_campaign(make_list(1))
+    assert "_act:" not in client.get(change_url(campaign)).content.decode()
+    assert client.post(change_url(campaign), form(**{"_act:send": "x"})).status_code == 403
+    campaign.refresh_from_db()
+    assert campaign.status == "draft"
