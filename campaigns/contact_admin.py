@@ -23,7 +23,7 @@ def may_import(request: HttpRequest) -> bool:
     return request.user.has_perms(IMPORT_PERMISSIONS)
 
 
-class ContactForm(forms.ModelForm[Contact]):
+class ContactForm(forms.ModelForm):
     """Keeps a contact by the rules of the import."""
 
     def clean_email(self) -> str:

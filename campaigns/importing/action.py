@@ -6,7 +6,7 @@ from typing import BinaryIO
 from django.db import transaction
 
 from campaigns.importing import writing
-from campaigns.importing.cleaning import clean_email, clean_name
+from campaigns.importing.cleaning import clean_email, clean_value
 from campaigns.importing.headers import Column, is_email_header, map_headers
 from campaigns.importing.people import Person, read_person
 from campaigns.importing.refusal import ImportRefused
@@ -39,7 +39,7 @@ def import_contacts(file: BinaryIO, filename: str, list_name: str) -> ImportRepo
 
 
 def _checked_list_name(list_name: str) -> str:
-    name = clean_name(list_name)
+    name = clean_value(list_name)
     if not name or len(name) > MAX_LIST_NAME:
         raise ImportRefused(f"Give the list a name of 1 to {MAX_LIST_NAME} characters.")
     return name

@@ -35,6 +35,10 @@ def clean_email(text: str) -> str:
     if len(address) > 1000:
         raise ValueError("The address is too long.")
     checked = email_validator.validate_email(
-        address, check_deliverability=False, allow_smtputf8=False, test_environment=True
+        address,
+        check_deliverability=False,
+        allow_smtputf8=False,
+        test_environment=True,
+        strict=True,  # a local part over 64 octets too: servers need not take it (RFC 5321 section 4.5.3.1.1)
     )
     return checked.ascii_email or checked.normalized

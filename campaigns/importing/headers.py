@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from campaigns.importing.cleaning import clean_name
 from campaigns.importing.limits import MAX_COLUMNS
 from campaigns.importing.refusal import ImportRefused
 
@@ -70,7 +71,7 @@ def map_headers(headers: Sequence[str]) -> list[Column]:
     A second column of the same meaning becomes a merge field of its own. Raises ImportRefused when
     no column holds addresses (and says which there are), or when there are too many columns.
     """
-    headers = _without_empty_end([" ".join(header.split()) for header in headers])
+    headers = _without_empty_end([clean_name(header) for header in headers])
     if len(headers) > MAX_COLUMNS:
         raise ImportRefused(
             f"The file has more than {MAX_COLUMNS} columns. Keep those that the mails need and import again."

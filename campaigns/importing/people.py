@@ -33,7 +33,7 @@ def read_person(line: int, cells: Sequence[str], columns: Sequence[Column]) -> P
         if len(name) > MAX_NAME:
             raise ValueError(f"The name is longer than {MAX_NAME} characters.")
     except ValueError as error:
-        return RefusedRow(line, email.strip()[:200], str(error))
+        return RefusedRow(line, clean_name(email)[:200], str(error))
     return Person(line, address, name, _attributes(values))
 
 

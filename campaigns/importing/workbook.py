@@ -50,7 +50,8 @@ def read_workbook(file: BinaryIO) -> Table:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl warns of styles and extensions that it leaves out
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-        sheet = next(sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
+        visible = (sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
+        sheet = next(visible, book.worksheets[0])
         sheet.reset_dimensions()  # some programs write wrong ones
     except Exception as error:  # openpyxl raises whatever its parsers do
         raise ImportRefused(BROKEN) from error
@@ -81,6 +82,8 @@ def _text(cell: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
+    if isinstance(value, float):
+        return f"{value:.15g}"  # Excel's own precision: 0.3, not 0.30000000000000004
     if isinstance(value, int):
         zeros = re.fullmatch("0{2,20}", cell.number_format or "")  # 01067 is a postcode, kept as 1067
         return str(value).zfill(len(zeros[0])) if zeros else str(value)
