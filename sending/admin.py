@@ -49,18 +49,21 @@ class ReadOnly(admin.ModelAdmin):
 
 
 def mails_that_match(term: str) -> QuerySet[QueuedEmail]:
-    """Queue rows of exactly this address (in any case) or this Message-ID (with or without <>).
+    """Queue rows of exactly this address (in any case) or this Message-ID (with or without <>)."""
+    found = [*mails_to(term).values_list("pk", flat=True), *mails_named(term).values_list("pk", flat=True)]
+    return QueuedEmail.objects.filter(pk__in=found)
 
-    Both look-ups go through an index: the one on campaign and address is asked campaign by campaign.
-    """
-    term = term.strip()
-    by_id = QueuedEmail.objects.filter(message_id=f"<{term.strip('<>')}>")
+
+def mails_to(address: str) -> QuerySet[QueuedEmail]:
+    """Queue rows of an address. Naming the campaigns lets the index on campaign and address serve."""
     campaigns = list(campaign_model().objects.order_by().values_list("pk", flat=True))
-    by_address = QueuedEmail.objects.alias(address=Lower("email")).filter(
-        campaign__in=campaigns, address=term.lower()
-    )
-    ids = [*by_id.values_list("pk", flat=True), *by_address.values_list("pk", flat=True)]
-    return QueuedEmail.objects.filter(pk__in=ids)
+    lowered = QueuedEmail.objects.order_by().alias(address=Lower("email"))
+    return lowered.filter(campaign__in=campaigns, address=address.strip().lower())
+
+
+def mails_named(message_id: str) -> QuerySet[QueuedEmail]:
+    """Queue rows of a Message-ID."""
+    return QueuedEmail.objects.order_by().filter(message_id=f"<{message_id.strip().strip('<>')}>")
 
 
 class LedgerInline(admin.TabularInline):
@@ -90,6 +93,11 @@ class QueuedEmailAdmin(ReadOnly):
     search_fields = ("email", "message_id")
     search_help_text = "A whole address or Message-ID."
     inlines = (LedgerInline,)
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """The order in which an index holds the rows of the state that was asked for."""
+        by_campaign = request.GET.get("status") in ("pending", "failed")
+        return ("campaign_id", "id") if by_campaign else ("id",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str

@@ -18,12 +18,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """GET /admin/dashboard/: the page; with ?fragment, only its figures, for the page's refresh."""
     figures = _figures()
     if "fragment" in request.GET:
-        response = render(request, "admin/dashboard_figures.html", figures)
-    else:
-        page = {**admin.site.each_context(request), "title": "Dashboard", **figures}
-        response = render(request, "admin/dashboard.html", page)
-    response["Cache-Control"] = "no-store"
-    return response
+        return render(request, "admin/dashboard_figures.html", figures)
+    page = {**admin.site.each_context(request), "title": "Dashboard", **figures}
+    return render(request, "admin/dashboard.html", page)
 
 
 def _figures() -> dict[str, Any]:

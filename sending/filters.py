@@ -25,7 +25,7 @@ class StatusFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         counts = dict(Tally.objects.values_list("status").annotate(n=Sum("count")))
         return [
-            (value, f"{label} ({counts[value]:,})")
+            (value, f"{label} ({counts.get(value, 0):,})")
             for value, label in QueuedEmail.Status.choices
             if counts.get(value) or value == self.value()
         ]

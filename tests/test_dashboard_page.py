@@ -1,0 +1,152 @@
+"""The dashboard at /admin/dashboard/."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from sending.models import QueuedEmail
+from tests.factories import make_account
+from tests.test_status_counts import beat, make_batch, make_queue, make_sent, queued
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff_client(client, django_user_model):
+    client.force_login(django_user_model.objects.create_user("maria", is_staff=True))
+    return client
+
+
+def get(client, query="") -> str:
+    response = client.get(f"/admin/dashboard/{query}")
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def test_strangers_are_sent_to_the_log_in_page(client, django_user_model):
+    assert client.get("/admin/dashboard/").url == "/admin/login/?next=/admin/dashboard/"
+    client.force_login(django_user_model.objects.create_user("customer"))
+    assert client.get("/admin/dashboard/?fragment").status_code == 302
+
+
+def test_every_admin_page_links_to_it(staff_client):
+    assert f'href="{reverse("dashboard")}"' in staff_client.get("/admin/").content.decode()
+
+
+def test_an_empty_installation_shows_the_first_steps(staff_client):
+    page = words(get(staff_client))
+    assert "Sending is not running. No worker has ever reported: start manage.py qcluster" in page
+    assert "First steps" in page
+    assert "manage.py add_account" in page
+
+
+def test_first_steps_go_once_batches_were_sent(staff_client):
+    make_account()
+    make_batch(finished=timezone.now())
+    assert "First steps" not in get(staff_client)
+
+
+def test_it_shows_the_figures_of_campaigns_and_accounts(staff_client):
+    account = make_account("Support", daily_limit=50, pause_reason="Make an app password.")
+    campaign = queued("Spring catalogue")
+    make_sent(campaign, account, 3)
+    make_queue(campaign, "failed", 1, account)
+    make_queue(campaign, "pending", 4)
+    beat()
+
+    page = words(get(staff_client))
+
+    assert "Sending is running." in page
+    assert "Sent today 3 Sent in all 3 Pending 4" in page
+    assert "Spring catalogue sending 50 % of 8 3 4 1" in page
+    assert "support@sender.example".lower() in page.lower()
+    assert "paused 3 of 50 47 1" in page
+    assert "4 waiting: 1 account is paused (Make an app password)" in page
+
+
+def test_a_dispatcher_that_fails_is_not_called_running(staff_client):
+    beat(outcome="failed: OperationalError")
+    page = words(get(staff_client))
+    assert "Sending is not running." in page
+    assert "failed: OperationalError" in page
+
+
+def test_batches_are_told_as_log_lines_and_the_latest_says_what_is_left(staff_client):
+    make_batch(sent=8, failed=2, finished=timezone.now() - timedelta(minutes=1))
+    make_batch(sent=10, failed=0, finished=timezone.now())
+    make_queue(queued(), "pending", 2)
+    page = words(get(staff_client))
+    assert "Batch sent: 10 emails, 0 failures. Queue remaining: 2" in page
+    assert re.search(r"Batch sent: 8 emails, 2 failures\.(?! Queue)", page)
+
+
+def test_the_fragment_is_the_figures_alone_and_is_never_kept(staff_client):
+    response = staff_client.get("/admin/dashboard/?fragment")
+    html = response.content.decode()
+    assert "Sending is not running." in html
+    assert "<html" not in html
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_the_page_works_under_a_strict_content_security_policy(staff_client):
+    make_sent(queued(), make_account(), 2)
+    html = get(staff_client)
+    assert "<style" not in html
+    assert not re.search(r"\sstyle=|\son\w+=", html)
+    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html))
+
+
+def test_names_are_shown_as_text_never_as_markup(staff_client):
+    make_queue(queued("<b>Sale</b>"), "pending", 1)
+    make_account("<i>Shop</i>", email="shop@sender.example", pause_reason="<script>alert(1)</script>")
+    html = get(staff_client)
+    assert "&lt;b&gt;Sale&lt;/b&gt;" in html
+    assert "<script>alert" not in html
+
+
+def test_it_links_to_the_failed_mails_of_a_campaign(staff_client, admin_client):
+    campaign, account = queued("One"), make_account()
+    make_queue(campaign, "failed", 1, account)
+    make_queue(queued("Two"), "failed", 1, account)
+    link = f"{reverse('admin:sending_queuedemail_changelist')}?campaign={campaign.pk}&status=failed"
+    assert link in get(staff_client).replace("&amp;", "&")
+    listed = admin_client.get(link).context_data["cl"].result_list
+    assert [mail.campaign_id for mail in listed] == [campaign.pk]
+
+
+def test_only_the_latest_campaigns_are_shown_and_the_others_counted(staff_client):
+    for number in range(33):
+        queued(f"Campaign {number:02}", queued_at=timezone.now() + timedelta(seconds=number))
+    page = words(get(staff_client))
+    assert "Campaign 32" in page
+    assert "Campaign 02" not in page
+    assert "3 older campaigns are not shown here." in page
+
+
+def test_the_number_of_queries_does_not_grow(staff_client):
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            get(staff_client)
+        return len(queries)
+
+    def make(number: int) -> None:
+        account, campaign = make_account(f"a{number}"), queued(f"C{number}")
+        campaign.accounts.set([account])
+        make_sent(campaign, account, 2)
+        make_batch(account=account, finished=timezone.now())
+
+    make(0)
+    few = cost()
+    for number in range(1, 7):
+        make(number)
+    assert QueuedEmail.objects.count() == 14
+    assert cost() == few <= 20
