@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 
 from sending import actions, background_jobs
 from sending.campaign import campaign_model
@@ -87,7 +88,7 @@ class LedgerInline(admin.TabularInline):
 
 @admin.register(QueuedEmail)
 class QueuedEmailAdmin(ReadOnly):
-    list_display = ("email", "campaign", "status", "account", "last_reply", "next_attempt_at")
+    list_display = ("email", "campaign", "status", "account", "last_reply")
     list_select_related = ("campaign", "account")
     list_filter = (StatusFilter, CampaignFilter, AccountFilter)
     search_fields = ("email", "message_id")
@@ -109,9 +110,8 @@ class QueuedEmailAdmin(ReadOnly):
 
 @admin.register(SendLog)
 class SendLogAdmin(ReadOnly):
-    list_display = (
-        "at", "queued_email", "account", "outcome", "phase", "code", "enhanced_code", "text",
-    )  # fmt: skip
+    list_display = ("moment", "queued_email", "account", "outcome", "reply")
+    list_display_links = ("moment",)
     list_select_related = ("queued_email", "account")
     list_filter = (OutcomeFilter, AccountFilter)
     search_fields = ("queued_email__email", "queued_email__message_id")
@@ -124,6 +124,15 @@ class SendLogAdmin(ReadOnly):
             return queryset, False
         mails = list(mails_that_match(search_term).values_list("pk", flat=True))
         return queryset.filter(queued_email__in=mails), False
+
+    @admin.display(description="at")
+    def moment(self, row: SendLog) -> str:
+        return f"{timezone.localtime(row.at):%Y-%m-%d %H:%M:%S}"
+
+    @admin.display(description="reply")
+    def reply(self, row: SendLog) -> str:
+        said = " ".join(str(part) for part in (row.code, row.enhanced_code, row.text) if part)
+        return f"{row.get_phase_display()}: {said}" if said else row.get_phase_display()
 
 
 @admin.register(Batch)
