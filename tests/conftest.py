@@ -1,1 +1,19 @@
 """Fixtures of all tests. Real parts only: PostgreSQL, an SMTP server on loopback, a qcluster."""
+
+import pytest
+
+from tests.cluster import Cluster
+
+
+@pytest.fixture
+def start_cluster(transactional_db):
+    """Starts real `manage.py qcluster` processes on the test's database, as many as asked for."""
+    clusters: list[Cluster] = []
+
+    def start(**environment: str) -> Cluster:
+        clusters.append(Cluster(environment))
+        return clusters[-1]
+
+    yield start
+    for cluster in clusters:
+        cluster.kill_group()

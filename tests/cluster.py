@@ -1,0 +1,68 @@
+"""A real qcluster for acceptance tests, and waiting for facts instead of sleeping."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryFile
+from urllib.parse import quote
+
+from django.db import connection
+
+ROOT = Path(__file__).parent.parent
+
+
+class Cluster:
+    """`manage.py qcluster` in a process group of its own, on the database of the running test."""
+
+    def __init__(self, environment: dict[str, str]):
+        self._log = TemporaryFile("w+")  # noqa: SIM115 - read until the test ends
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "qcluster"],
+            cwd=ROOT,
+            env={**os.environ, "DATABASE_URL": database_url(), "PYTHONUNBUFFERED": "1", **environment},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def log(self) -> str:
+        """What it printed so far."""
+        self._log.seek(0)
+        return self._log.read()
+
+    def kill_group(self) -> None:
+        """kill -9 of the main process and all its children, at once."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait(10)
+
+    def terminate_group(self, timeout: float = 30) -> None:
+        """SIGTERM to the whole group, as honcho does; waits for its end."""
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout)
+
+
+def database_url() -> str:
+    """The DATABASE_URL of the database that this test runs on."""
+    settings = connection.settings_dict
+    host = quote(settings["HOST"], safe="")
+    login = quote(settings["USER"] or "", safe="")
+    if settings["PASSWORD"]:
+        login += ":" + quote(settings["PASSWORD"], safe="")
+    port = f":{settings['PORT']}" if settings["PORT"] else ""
+    return f"postgres://{login}@{host}{port}/{settings['NAME']}"
+
+
+def wait_for(fact: Callable[[], object], timeout: float = 60, what: str = "") -> None:
+    """Returns as soon as fact() is true; fails the test after so many seconds."""
+    ends = time.monotonic() + timeout
+    while not fact():
+        assert time.monotonic() < ends, f"waited {timeout:g} s in vain: {what or fact}"
+        time.sleep(0.05)
