@@ -6,7 +6,7 @@ its header folding has damaged long Message-IDs, commas in encoded names and run
 
 Cleaning, so that no field can inject a header and any parser reads back what was meant:
 - subject, names, file names: a run of white space and control characters becomes one space,
-  ends are trimmed; a lone surrogate becomes U+FFFD.
+  ends are trimmed; a lone surrogate becomes U+FFFD. In file names what file systems forbid becomes _.
 - text and HTML: control characters other than tab and line ends are dropped, line ends become
   CRLF, the last line gets one; a lone surrogate becomes U+FFFD.
 - addresses and Message-IDs are not cleaned but refused (ComposeError): a changed one is another one.
@@ -31,6 +31,7 @@ _LINE = 76  # RFC 2047 section 2: no line with an encoded word is longer
 
 _HEADER_BREAKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _BODY_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FORBIDDEN_IN_FILENAMES = re.compile(r'[<>:"/\\|?*]')
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
 _QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
@@ -179,7 +180,7 @@ def _attach(message: EmailMessage, enclosure: Enclosure) -> None:
 
 
 def clean_filename(filename: str) -> str:
-    """A name without a path or control characters; "attachment" when nothing is left."""
+    """A name that any file system takes: no path, none of <>:"|?*; "attachment" when nothing is left."""
     # Parsers drop no-break and other wide spaces around a parameter: they become plain ones.
-    words = clean_header_text(re.sub(r"[/\\]", "_", filename)).split()
+    words = clean_header_text(_FORBIDDEN_IN_FILENAMES.sub("_", filename)).split()
     return " ".join(words) or "attachment"

@@ -68,9 +68,10 @@ def test_an_odd_content_type_becomes_octets(odd: str) -> None:
     ("given", "sent"),
     [
         ("../../etc/passwd", ".._.._etc_passwd"),
-        ("C:\\a.txt", "C:_a.txt"),
+        ("C:\\a.txt", "C__a.txt"),
         (" \r\n", "attachment"),
         ("ü.pdf", "ü.pdf"),
+        ('"a".txt', "_a_.txt"),
     ],
 )
 def test_a_file_name_carries_no_path(given: str, sent: str) -> None:
