@@ -15,7 +15,7 @@ from accounts.phases import Phase
 from sending import drain, effects, ledger, replies, settle
 from sending.composer import ComposeError, Letter, compose
 from sending.ledger import Attempt, Hold
-from sending.messages import build_message
+from sending.messages import ascii_address, build_message
 from sending.models import Batch, Pacing, QueuedEmail
 
 logger = logging.getLogger(__name__)
@@ -110,10 +110,11 @@ class _Sender:
         assert account is not None  # a claimed mail has one: sending_queuedemail_claimed_is_whole
         try:
             message = _message(mail, account, letter)
+            envelope = ascii_address(account.email), ascii_address(mail.email)
         except ComposeError as error:
             return Phase.COMPOSE, None, "", str(error), replies.CANT_COMPOSE
         try:
-            reply = self._connection(account).send(account.email, mail.email, message)
+            reply = self._connection(account).send(*envelope, message)
         except SmtpFailure as failure:
             verdict = replies.judge(
                 failure.phase, failure.code, failure.enhanced_code, failure.text,
