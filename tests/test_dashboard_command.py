@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from tests.factories import make_account
-from tests.test_status_counts import make_queue, make_sent, queued
+from tests.queue_rows import make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
 

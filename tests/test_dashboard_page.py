@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from sending.models import QueuedEmail
 from tests.factories import make_account
-from tests.test_status_counts import beat, make_batch, make_queue, make_sent, queued
+from tests.queue_rows import beat, make_batch, make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
 

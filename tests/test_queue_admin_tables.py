@@ -11,7 +11,7 @@ from sending.admin import QueuedEmailAdmin, mails_named, mails_to
 from sending.models import Heartbeat, QueuedEmail, SendLog
 from sending.paginator import FirstRowsPaginator
 from tests.factories import make_account
-from tests.test_status_counts import make_queue, make_sent, queued
+from tests.queue_rows import make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
 

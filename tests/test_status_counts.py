@@ -1,7 +1,6 @@
 """queue_status: exact counts, states of campaigns and accounts, whether sending is alive."""
 
 from datetime import timedelta
-from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -9,65 +8,12 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sending.models import Batch, Heartbeat, QueuedEmail, SendLog
+from sending.models import Heartbeat, QueuedEmail
 from sending.status import queue_status, sent_today
 from tests.factories import make_account, make_campaign
+from tests.queue_rows import beat, make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
-
-FINAL = ("sent", "failed", "cancelled", "suppressed")
-
-
-def make_queue(campaign, status="pending", count=1, account=None, **fields):
-    """Queue rows as they are in this state."""
-    if status in FINAL:
-        fields["finished_at"] = timezone.now()
-    if status == "retry":
-        fields.setdefault("next_attempt_at", timezone.now() + timedelta(minutes=5))
-    if status in ("sending", "uncertain"):
-        fields |= {"batch": make_batch(), "dated_at": timezone.now()}
-    return [
-        QueuedEmail.objects.create(
-            campaign=campaign,
-            email=f"{status}{n}-{uuid4().hex[:8]}@example.com",
-            status=status,
-            account=account,
-            position=n if status in ("sending", "uncertain") else None,
-            message_id="" if status == "pending" else f"<{uuid4()}@sender.example>",
-            **fields,
-        )
-        for n in range(count)
-    ]
-
-
-def make_batch(**fields) -> Batch:
-    return Batch.objects.create(size=1, lease=timezone.now() + timedelta(minutes=2), **fields)
-
-
-def make_sent(campaign, account, count, age=timedelta(0)):
-    """Mails that were sent this long ago, with their ledger rows."""
-    for mail in make_queue(campaign, "sent", count, account):
-        SendLog.objects.create(
-            queued_email=mail,
-            batch=make_batch(),
-            account=account,
-            at=Now() - age,
-            phase="dot",
-            code=250,
-            outcome="sent",
-            duration=0.1,
-        )
-
-
-def queued(name="News", **fields):
-    return make_campaign(name=name, **{"status": "sending", "queued_at": timezone.now(), **fields})
-
-
-def beat(age=timedelta(0), outcome="10 mails dispatched"):
-    Heartbeat.objects.update_or_create(
-        job="dispatch",
-        defaults={"at": Now() - age, "host": "mail-1", "duration": 0.1, "outcome": outcome},
-    )
 
 
 def test_an_empty_installation_has_every_figure_at_nought():
