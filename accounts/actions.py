@@ -2,10 +2,31 @@
 
 import logging
 from datetime import datetime
+from typing import Any
+
+from django.db import transaction
 
 from accounts.models import SmtpAccount
 
 logger = logging.getLogger(__name__)
+
+
+def add_account(**fields: Any) -> SmtpAccount:
+    """Adds an account; fields are those of SmtpAccount, password as plain text.
+
+    Host, port and security may be left out where the provider has a preset. Raises ValidationError,
+    whose message_dict says per field what to change; nothing is stored then.
+    """
+    account = SmtpAccount(**fields)
+    account.fill_in_preset()
+    if account.password and not account.username:
+        account.username = account.email
+    account.name = account.name or account.email
+    account.full_clean()
+    with transaction.atomic():
+        account.save()
+    logger.info("Account %s added", account.pk)
+    return account
 
 
 def pause_account(account_id: int, reason: str, until: datetime | None = None) -> None:
@@ -21,3 +42,21 @@ def resume_account(account_id: int) -> None:
     """Lets the account send again."""
     SmtpAccount.objects.filter(pk=account_id).update(pause_reason="", paused_until=None)
     logger.info("Account %s resumed", account_id)
+
+
+def resume_mended_account(account: SmtpAccount) -> bool:
+    """Lets an account send again that was paused until mended, for it has just proved to work.
+
+    Returns whether it was paused so. A pause with an end stays: logging in frees no daily limit. So
+    does a pause for another reason than the one that account was read with.
+    """
+    if not account.pause_reason or account.paused_until is not None:
+        return False
+    same_pause = SmtpAccount.objects.filter(
+        pk=account.pk, pause_reason=account.pause_reason, paused_until=None
+    )
+    if not same_pause.update(pause_reason=""):
+        return False
+    account.pause_reason = ""
+    logger.info("Account %s resumed: it works again", account.pk)
+    return True

@@ -4,6 +4,7 @@ smtplib is driven command by command, never by sendmail(): only so is it known i
 conversation broke, and whether the final dot may have reached the server (RFC 1047).
 """
 
+import base64
 import re
 import smtplib
 import socket
@@ -11,28 +12,20 @@ import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
 from django.core.mail.utils import DNS_NAME
 
+from accounts.client import BoundedSmtp, BoundedSmtpTls
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.presets import Security
+from accounts.reply import SmtpReply, one_line, parse_reply
 from accounts.secrets import UndecryptableSecret
 
-MAX_REPLY_LINES = 100
-MAX_TEXT = 500
-
-
-@dataclass(frozen=True)
-class SmtpReply:
-    """A server's answer: reply code (RFC 5321), enhanced status code (RFC 3463) or "", text."""
-
-    code: int
-    enhanced_code: str
-    text: str
+# Tried in this order, one only: a second try with a wrong password counts as one more against it.
+LOG_INS = ("PLAIN", "LOGIN", "CRAM-MD5")
 
 
 class SmtpFailure(Exception):
@@ -56,54 +49,6 @@ class SmtpFailure(Exception):
         super().__init__(" ".join(str(part) for part in (phase, code, enhanced_code, self.text) if part))
 
 
-def one_line(text: str | bytes) -> str:
-    """Printable, on one line, at most 500 characters: fit for a log and a screen."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "replace")
-    printable = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(printable.split())[:MAX_TEXT]
-
-
-class _Smtp(smtplib.SMTP):
-    """smtplib's client, bounded in how much of a reply it reads and in how long one mail takes."""
-
-    ends = float("inf")  # by time.monotonic()
-    step = 20.0  # seconds for one read or write
-
-    def hurry(self) -> None:
-        """Gives the next step its time: the step's own, or what is left of the mail's."""
-        left = self.ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the server took too long")
-        if self.sock:
-            self.sock.settimeout(min(self.step, left))
-
-    def getreply(self) -> tuple[int, bytes]:
-        lines: list[bytes] = []
-        if self.file is None:
-            self.file = self.sock.makefile("rb")
-        while True:
-            self.hurry()
-            line = self.file.readline(smtplib._MAXLINE + 1)  # type: ignore[attr-defined]
-            if not line:
-                raise smtplib.SMTPServerDisconnected("the server closed the connection")
-            if len(line) > smtplib._MAXLINE or len(lines) >= MAX_REPLY_LINES:  # type: ignore[attr-defined]
-                raise smtplib.SMTPServerDisconnected("the server's reply has no end")
-            lines.append(line[4:].strip(b" \t\r\n"))
-            if not re.match(rb"[2-5]\d\d(?=[ \r\n-])", line):
-                raise smtplib.SMTPServerDisconnected(f"not an SMTP reply: {one_line(line[:80])}")
-            if line[3:4] != b"-":
-                return int(line[:3]), b"\n".join(lines)
-
-    def send(self, s: Any) -> None:
-        self.hurry()
-        super().send(s)
-
-
-class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
-    """The same, with TLS from the start (RFC 8314)."""
-
-
 class SmtpConnection:
     """One connection of one account: opened once, used for many mails.
 
@@ -122,8 +67,8 @@ class SmtpConnection:
         self.account = account
         self.timeout = timeout or settings.SMTP_TIMEOUT
         self.deadline = deadline
-        self.tls_context = tls_context or ssl.create_default_context(cafile=settings.SMTP_CA_FILE or None)
-        self._smtp: _Smtp | None = None
+        self.tls_context = tls_context
+        self._smtp: BoundedSmtp | None = None
 
     @property
     def is_open(self) -> bool:
@@ -139,7 +84,7 @@ class SmtpConnection:
 
     def _open(self) -> None:
         with self._phase(Phase.CONNECT):
-            self._smtp = smtp = self._connect()
+            smtp = self._connect()
             self._expect(Phase.CONNECT, smtp.ehlo(), 250)
         if self.account.security == Security.STARTTLS:
             with self._phase(Phase.TLS):
@@ -180,24 +125,34 @@ class SmtpConnection:
         except (smtplib.SMTPException, OSError, ValueError):
             smtp.close()
 
-    def _connect(self) -> _Smtp:
-        factory: Any = _Smtp
+    def _context(self) -> ssl.SSLContext:
+        if self.tls_context:
+            return self.tls_context
+        try:
+            return ssl.create_default_context(cafile=settings.SMTP_CA_FILE or None)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise SmtpFailure(Phase.TLS, f"SMTP_CA_FILE can't be used: {reason}") from None
+
+    def _connect(self) -> BoundedSmtp:
+        factory: Any = BoundedSmtp
         options: dict[str, Any] = {}
         if self.account.security == Security.TLS:
-            factory, options = _SmtpTls, {"context": self.tls_context}
+            factory, options = BoundedSmtpTls, {"context": self._context()}
         smtp = factory(local_hostname=DNS_NAME.get_fqdn(), timeout=self.timeout, **options)
+        self._smtp = smtp
         smtp.step, smtp.ends = self.timeout, time.monotonic() + self.deadline
         # smtplib learns the name to check a certificate against only when it connects by itself.
         smtp._host = self.account.host
         self._expect(Phase.CONNECT, smtp.connect(self.account.host, self.account.port), 220)
         return smtp
 
-    def _starttls(self, smtp: _Smtp) -> None:
+    def _starttls(self, smtp: BoundedSmtp) -> None:
         if not smtp.has_extn("starttls"):
             raise SmtpFailure(Phase.TLS, "The server does not offer STARTTLS.")
         self._expect(Phase.TLS, smtp.docmd("STARTTLS"), 220)
         assert smtp.sock is not None
-        smtp.sock = self.tls_context.wrap_socket(smtp.sock, server_hostname=self.account.host)
+        smtp.sock = self._context().wrap_socket(smtp.sock, server_hostname=self.account.host)
         # RFC 3207: what was said before TLS counts for nothing.
         smtp.file = None
         smtp.helo_resp = smtp.ehlo_resp = None
@@ -205,20 +160,31 @@ class SmtpConnection:
         smtp.does_esmtp = False
         self._expect(Phase.TLS, smtp.ehlo(), 250)
 
-    def _log_in(self, smtp: _Smtp) -> None:
+    def _log_in(self, smtp: BoundedSmtp) -> None:
         if not smtp.has_extn("auth"):
             raise SmtpFailure(Phase.AUTH, "The server does not offer to log in.")
         try:
             password = self.account.password.reveal()
         except UndecryptableSecret as error:
             raise SmtpFailure(Phase.AUTH, str(error), 535, "5.7.8") from None
+        offered = smtp.esmtp_features["auth"].upper().split()
+        mechanism = next((one for one in LOG_INS if one in offered), None)
+        if mechanism is None:
+            raise SmtpFailure(Phase.AUTH, "The server offers no way to log in that is known here.")
+        if mechanism == "PLAIN":  # RFC 4616 has it in UTF-8; smtplib's own takes ASCII only
+            self._expect(Phase.AUTH, smtp.docmd("AUTH", _plain(self.account.username, password)), 235)
+            return
+        smtp.user, smtp.password = self.account.username, password
         try:
-            smtp.login(self.account.username, password)
-        except smtplib.SMTPNotSupportedError:
-            raise SmtpFailure(Phase.AUTH, "The server offers no way to log in that is known here.") from None
+            smtp.auth(mechanism, getattr(smtp, "auth_" + mechanism.lower().replace("-", "_")))
+        except UnicodeError:  # its own words show a part of the password
+            text = "User name or password has a character beyond ASCII."
+            raise SmtpFailure(Phase.AUTH, text, 535, "5.7.8") from None
+        finally:
+            smtp.user = smtp.password = ""
 
     @staticmethod
-    def _mail_options(smtp: _Smtp, mail_from: str, rcpt: str) -> list[str]:
+    def _mail_options(smtp: BoundedSmtp, mail_from: str, rcpt: str) -> list[str]:
         if mail_from.isascii() and rcpt.isascii():
             return []
         if smtp.has_extn("smtputf8"):
@@ -247,6 +213,8 @@ class SmtpConnection:
             raise SmtpFailure(phase, reply.text, reply.code, reply.enhanced_code) from None
         except (smtplib.SMTPException, OSError, EOFError, ValueError) as error:
             self._drop()
+            if phase == Phase.CONNECT and isinstance(error, ssl.SSLError):
+                phase = Phase.TLS
             raise SmtpFailure(phase, _explain(error), after_dot=phase == Phase.DOT) from None
 
     def _start_afresh(self) -> None:
@@ -267,16 +235,8 @@ class SmtpConnection:
             smtp.close()
 
 
-def parse_reply(code: int, text: bytes | str) -> SmtpReply:
-    """Splits the enhanced status code (RFC 3463) off a reply's text; it stands on every line."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "replace")
-    found = re.match(r"([245]\.\d{1,3}\.\d{1,3})(?=\s|$)", text)
-    if not found:
-        return SmtpReply(code, "", one_line(text))
-    enhanced = found[1]
-    text = re.sub(rf"(?m)^{re.escape(enhanced)}(\s+|$)", "", text)
-    return SmtpReply(code, enhanced, one_line(text))
+def _plain(username: str, password: str) -> str:
+    return "PLAIN " + base64.b64encode(f"\0{username}\0{password}".encode()).decode()
 
 
 def _ascii_domain(address: str) -> str:
@@ -300,7 +260,7 @@ def _explain(error: Exception) -> str:
         return f"The server's certificate is not right: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or error}"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):  # Unicode: a label that IDNA can't carry
         return "The host name is not known."
     if isinstance(error, TimeoutError):
         return "The server took too long to answer."

@@ -1,9 +1,14 @@
+from django.core.exceptions import ValidationError
+import ipaddress
+import re
+
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.presets import Provider, Security
+from accounts.presets import PRESETS, Provider, Security
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
 
@@ -58,9 +63,91 @@ class SmtpAccount(models.Model):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def clean(self) -> None:
+        """Refuses a log-in without password, and more mails than the provider lets out."""
+        problems = {}
+        if self.username and not self.password:
+            problems["password"] = "The user name needs a password."  # noqa: S105
+        preset = PRESETS.get(self.provider)
+        if preset and self.daily_limit and self.daily_limit > preset.provider_limit:
+            problems["daily_limit"] = _over_limit(Provider(self.provider))
+        if problems:
+            raise ValidationError(problems)
+
+    def fill_in_preset(self) -> None:
+        """Fills in what is empty and what the provider, or the way of securing, leaves no choice in.
+
+        A host that we know tells the provider, where none was chosen.
+        """
+        self.host = self.host.strip().lower()
+        if self.provider == Provider.CUSTOM:
+            self.provider = provider_for_host(self.host)
+        preset = PRESETS.get(self.provider)
+        if preset and self._state.adding:
+            self.imap_host = self.imap_host or preset.imap_host
+        if preset and not self.host:
+            self.host, self.port, self.security = preset.host, preset.port, preset.security
+        self.security = self.security or Security.STARTTLS
+        self.port = self.port or USUAL_PORTS.get(self.security, 587)
+
+    def clean(self) -> None:
+        """Fills in the preset; refuses what can't work, or would give the password away."""
+        self.fill_in_preset()
+        errors = {
+            "host": self._host_problem(),
+            "username": self._login_problem(),
+            "security": self._security_problem(),
+            "daily_limit": self._limit_problem(),
+        }
+        if errors := {field: problem for field, problem in errors.items() if problem}:
+            raise ValidationError(errors)
+
+    def _host_problem(self) -> str:
+        if not self.host:
+            return "Enter the SMTP host, or choose a provider that is known."
+        if not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", self.host):
+            return "Enter the host's name alone, such as smtp.example.com: no http://, no port."
+        return ""
+
+    def _login_problem(self) -> str:
+        return (
+            "Enter the user name that belongs to the password." if self.password and not self.username else ""
+        )
+
+    def _security_problem(self) -> str:
+        if self.security == Security.NONE and self.username and not _is_this_machine(self.host):
+            return "The password would cross the network unencrypted: choose STARTTLS or TLS."
+        return ""
+
+    def _limit_problem(self) -> str:
+        preset = PRESETS.get(self.provider)
+        if preset is None or not self.daily_limit or self.daily_limit <= preset.provider_limit:
+            return ""
+        problem = (
+            f"{Provider(self.provider).label} lets out {preset.provider_limit:,} mails in 24 hours, those "
+            "written by hand included: enter less."
+        )
+        if self.provider == Provider.GMAIL:
+            problem += " For a Google Workspace account choose that provider."
+        return problem
+
     @property
     def is_paused(self) -> bool:
         """Whether it is paused by this host's clock: for display. Dispatch asks Postgres."""
-        return bool(self.pause_reason) and (
-            self.paused_until is None or self.paused_until > timezone.now()
-        )
+        return bool(self.pause_reason) and (self.paused_until is None or self.paused_until > timezone.now())
+
+
+def _over_limit(provider: Provider) -> str:
+    limit = PRESETS[provider].provider_limit
+    told = f"{provider.label} lets at most {limit:,} mails out in 24 hours: enter no more than that."
+    if provider == Provider.GMAIL:
+        workspace = PRESETS[Provider.WORKSPACE].provider_limit
+        told += f" If this is a Google Workspace account (at most {workspace:,}), choose that provider."
+    return told
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -11,6 +11,10 @@ class Security(models.TextChoices):
     TLS = "tls", "TLS from the start (usually port 465)"
 
 
+# RFC 8314 (465), RFC 6409 (587), RFC 5321 (25).
+USUAL_PORTS: dict[str, int] = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
+
+
 class Provider(models.TextChoices):
     GMAIL = "gmail", "Gmail"
     WORKSPACE = "workspace", "Google Workspace"
@@ -30,17 +34,23 @@ class Preset:
     how_to: str
 
 
-_APP_PASSWORD = (
+_GOOGLE_HOW_TO = (
     "Turn on 2-Step Verification, then make an app password at "
     "https://myaccount.google.com/apppasswords and enter its 16 letters here."
 )
 # Limits: https://support.google.com/mail/answer/22839 and https://support.google.com/a/answer/166852;
 # https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits
 PRESETS: dict[str, Preset] = {
-    Provider.GMAIL: Preset("smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 500, _APP_PASSWORD),
-    Provider.WORKSPACE: Preset("smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 2000, _APP_PASSWORD),
+    Provider.GMAIL: Preset("smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 500, _GOOGLE_HOW_TO),
+    Provider.WORKSPACE: Preset(
+        "smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 2000, _GOOGLE_HOW_TO
+    ),
     Provider.MICROSOFT365: Preset(
-        "smtp.office365.com", 587, Security.STARTTLS, "outlook.office365.com", 10_000,
+        "smtp.office365.com",
+        587,
+        Security.STARTTLS,
+        "outlook.office365.com",
+        10_000,
         "Ask the administrator to allow SMTP AUTH for this mailbox.",
     ),
 }

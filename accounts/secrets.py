@@ -78,6 +78,10 @@ class _SecretAttribute:
 class SecretField(models.TextField):
     """A text that Postgres only sees encrypted (MultiFernet: AES-128-CBC with HMAC-SHA256)."""
 
+    # What may be assigned and what is read, for the type checker (django-stubs).
+    _pyi_private_set_type: str | Secret  # type: ignore[assignment]
+    _pyi_private_get_type: Secret  # type: ignore[assignment]
+
     def contribute_to_class(self, cls: type[models.Model], name: str, *args: Any, **kw: Any) -> None:
         super().contribute_to_class(cls, name, *args, **kw)
         setattr(cls, name, _SecretAttribute(name))

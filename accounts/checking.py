@@ -1,0 +1,129 @@
+"""Does an account's connection work, and if not, what is wrong and what mends it, in plain words.
+
+The causes are a table, first match wins. Sources: RFC 4954 (AUTH), RFC 3207 (STARTTLS), RFC 3463;
+https://support.google.com/a/answer/3726730 for what Google answers.
+"""
+
+import re
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from accounts.actions import resume_mended
+from accounts.connection import SmtpConnection, SmtpFailure
+from accounts.models import SmtpAccount
+from accounts.phases import Phase
+from accounts.presets import PRESETS, Provider
+
+
+@dataclass(frozen=True)
+class Check:
+    """ok, or the phase that failed, what is wrong and how to mend it. resumed: its pause is over."""
+
+    ok: bool
+    phase: Phase | None = None
+    problem: str = ""
+    cure: str = ""
+    resumed: bool = False
+
+    def __str__(self) -> str:
+        if self.ok:
+            return "The connection works." + (" The account sends again." if self.resumed else "")
+        return f"{self.problem} {self.cure}"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Matches "phase security port: code enhanced-code text"; the words may name what they are about."""
+
+    pattern: str
+    problem: str
+    cure: str
+
+
+CHECK_PORTS = "Usual are port 587 with STARTTLS, and port 465 with TLS from the start."
+CAUSES = (
+    Cause(r"^connect .*name is not known", "There is no host “{host}”.",
+          "Check its spelling; if it is right, this machine's DNS does not answer."),
+    Cause(r"^connect .*refuses the connection", "Nothing listens on {host}, port {port}.",
+          "Check host and port. " + CHECK_PORTS),
+    Cause(r"^connect (none|starttls) 465: .*took too long", "{host} does not greet on port 465.",
+          "Port 465 speaks TLS from the start: choose this security, or port 587 with STARTTLS."),
+    Cause(r"^connect (none|starttls) .*(took too long|closed the connection|not an SMTP reply)",
+          "{host} does not greet as an SMTP server on port {port}.",
+          "Check host, port and security: where the port speaks TLS from the start, choose that. "
+          + CHECK_PORTS + " Else a firewall may be between."),
+    Cause(r"took too long", "{host} took too long to answer on port {port}.",
+          "Check host, port and security. " + CHECK_PORTS + " Else a firewall may be between."),
+    Cause(r"SMTP_CA_FILE", "{text}", "Correct SMTP_CA_FILE, or leave it empty."),
+    Cause(r"certificate is not right: .*mismatch", "The certificate of {host} is for another name.",
+          "Enter the host name that is in the certificate."),
+    Cause(r"certificate is not right: .*expired", "The certificate of {host} has expired.",
+          "Whoever runs the server must renew it; check this machine's clock, too."),
+    Cause(r"certificate is not right: .*not yet valid", "The certificate of {host} is not valid yet.",
+          "Check this machine's clock."),
+    Cause(r"certificate is not right", "The certificate of {host} is not signed by anybody trusted here.",
+          "Check the host name. For a server with its own authority, set SMTP_CA_FILE to its certificate."),
+    Cause(r"^(connect|tls) tls .*TLS failed", "{host} does not speak TLS from the start on port {port}.",
+          "Choose STARTTLS, or the port for TLS from the start (usually 465)."),
+    Cause(r"TLS failed", "{host} and this machine agree on no TLS.",
+          "Check host, port and security. " + CHECK_PORTS),
+    Cause(r"does not offer STARTTLS", "{host} does not offer STARTTLS on port {port}.",
+          "Choose TLS from the start with its port (usually 465). If the provider promises STARTTLS, "
+          "something on the way strips it: don't send the password over this network."),
+    Cause(r"can't be decrypted", "The stored password can't be decrypted: its key is not in CREDENTIAL_KEYS.",
+          "Enter the password again, or put the old key back behind the new one."),
+    Cause(r"^auth none .*(does not offer to log in|: 53[08] )", "{host} lets nobody log in without TLS.",
+          "Choose STARTTLS or TLS from the start."),
+    Cause(r"does not offer to log in", "{host} offers no log-in on port {port}.",
+          "Check host and port; where the server wants no log-in, leave the user name empty."),
+    Cause(r"offers no way to log in", "{host} offers no log-in with a password.",
+          "Ask the provider to allow SMTP AUTH with a password (PLAIN or LOGIN). {how_to}"),
+    Cause(r"^auth .*beyond ASCII", "User name or password has a character that this log-in can't carry.",
+          "Enter them again; copied text may hold an invisible character."),
+    Cause(r"^auth .*(53\d 5\.7\.9 |application-specific password)", "{host} wants an app password.",
+          "Enter an app password instead of the mailbox's own. {how_to}"),
+    Cause(r"^auth .*: 535 5\.7\.139 ", "Microsoft 365 has turned SMTP AUTH off for this mailbox.",
+          "Ask the administrator to allow SMTP AUTH for it."),
+    Cause(r"^auth .*: (454|421|45\d) ", "{host} takes no log-in just now: {text}",
+          "Too many log-ins in a short time are the usual cause. Wait an hour, then check again."),
+    Cause(r"^auth .*: 5\d\d ", "{host} does not accept user name “{username}” with this password.",
+          "Enter the right ones. {how_to}"),
+    Cause(r"^connect .*: [45]\d\d ", "{host} turns this machine away: {text}",
+          "Wait a while and check again; if it stays, ask the provider whether it blocks this address."),
+    Cause(r"", "{host} broke off ({phase}): {text}", "Check host, port and security. " + CHECK_PORTS),
+)  # fmt: skip
+_GOOGLE_OR_MICROSOFT = {provider: preset.how_to for provider, preset in PRESETS.items()}
+
+
+def check_account(account: SmtpAccount) -> Check:
+    """Connects and logs in, and sends nothing. Takes at most about twice SMTP_TIMEOUT seconds.
+
+    Where that works, an account that was paused until mended sends again.
+    """
+    connection = SmtpConnection(account, deadline=settings.SMTP_TIMEOUT)
+    try:
+        connection.open()
+    except SmtpFailure as failure:
+        return explain(account, failure)
+    finally:
+        connection.close()
+    return Check(ok=True, resumed=resume_mended(account))
+
+
+def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:
+    """What this failure means for this account, and what mends it. Pure."""
+    reply = " ".join(str(part) for part in (failure.code, failure.enhanced_code, failure.text) if part)
+    case = f"{failure.phase} {account.security} {account.port}: {reply}"
+    cause = next(cause for cause in CAUSES if re.search(cause.pattern, case, re.IGNORECASE))
+    words = {
+        "host": account.host,
+        "port": account.port,
+        "username": account.username,
+        "phase": failure.phase.label,
+        "text": reply,
+        "how_to": _GOOGLE_OR_MICROSOFT.get(Provider(account.provider), ""),
+    }
+    return Check(
+        False, failure.phase, cause.problem.format(**words).strip(), cause.cure.format(**words).strip()
+    )

@@ -1,0 +1,64 @@
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.actions import add_account
+from accounts.models import SmtpAccount
+from accounts.presets import PRESETS, Security
+
+
+class Command(BaseCommand):
+    help = "Adds an account to send through. check_account then says whether it works."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--email", required=True, help="the From address")
+        parser.add_argument("--preset", choices=list(PRESETS), help="fills in host, port and security")
+        parser.add_argument("--host", default="", help="needed without --preset")
+        parser.add_argument("--port", type=int, help="needed without --preset")
+        parser.add_argument("--security", choices=Security.values)
+        parser.add_argument("--username", default="", help="without it: the address, if there is a password")
+        parser.add_argument(
+            "--password-env", metavar="VAR", help="the environment variable that holds the password"
+        )
+        parser.add_argument("--daily-limit", type=int, metavar="N", help="most mails in any 24 hours")
+        parser.add_argument("--name", default="", help="what the team calls it; without it: the address")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not options["preset"]:
+            for option in ("host", "port"):
+                if not options[option]:
+                    raise CommandError(f"Give --{option}, or --preset {'|'.join(PRESETS)}.")
+        fields = {name: options[name] for name in ("email", "host", "port", "username", "name")}
+        fields["password"] = _password(options["password_env"])
+        for field, option in {
+            "provider": "preset", "security": "security", "daily_limit": "daily_limit",
+        }.items():  # fmt: skip
+            if options[option] is not None:
+                fields[field] = options[option]
+        try:
+            account = add_account(**fields)
+        except ValidationError as error:
+            raise CommandError(_sentence(error)) from None
+        self.stdout.write(
+            f"Added {account.email}: at most {account.daily_limit:,} mails in 24 hours. "
+            f"Try it: manage.py check_account {account.email}"
+        )
+
+
+def _password(variable: str | None) -> str:
+    if variable is None:
+        return ""
+    if not os.environ.get(variable):
+        raise CommandError(f"The environment variable {variable} is not set: put the password into it.")
+    return os.environ[variable]
+
+
+def _sentence(error: ValidationError) -> str:
+    parts = []
+    for field, texts in error.message_dict.items():
+        name = "" if field == NON_FIELD_ERRORS else str(SmtpAccount._meta.get_field(field).verbose_name)
+        parts += [f"{name[:1].upper()}{name[1:]}: {text}" if name else text for text in texts]
+    return " ".join(dict.fromkeys(parts))

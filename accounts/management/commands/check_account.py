@@ -1,0 +1,33 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.checking import check_account
+from accounts.models import SmtpAccount
+
+
+class Command(BaseCommand):
+    help = "Connects and logs in, sends nothing, and says what is wrong and how to mend it."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("email", nargs="?", help="The account's address; without it all accounts.")
+
+    def handle(self, *args: Any, email: str | None, **options: Any) -> None:
+        accounts = _accounts(email)
+        failed = 0
+        for account in accounts:
+            check = check_account(account)
+            failed += not check.ok
+            self.stdout.write(f"{'ok' if check.ok else 'FAILED':6}  {account.email}: {check}")
+        if failed:
+            raise CommandError(f"{failed} of {len(accounts)} accounts can't send: see what mends each above.")
+
+
+def _accounts(email: str | None) -> list[SmtpAccount]:
+    accounts = list(SmtpAccount.objects.filter(**({"email__iexact": email} if email else {})))
+    if not accounts and email:
+        raise CommandError(f"There is no account {email}: add_account adds one.")
+    if not accounts:
+        raise CommandError("There is no account: add_account adds one.")
+    return accounts
