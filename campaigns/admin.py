@@ -11,14 +11,14 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from campaigns import actions, composing, merge_fields
+from campaigns import actions, composing, merge_fields, querysets
 from campaigns import contact_admin as contact_admin  # registers contacts and lists
 from campaigns.actions import Refused
 from campaigns.attachments import AttachmentInline
 from campaigns.models import Campaign, Contact
-from campaigns.querysets import progress
 from sending.models import QueuedEmail
 
+ACTIONS = ("send", "pause", "resume", "cancel", "retry")
 MESSAGE_FIELDS = ("subject", "html", "text")
 PROGRESS = ("pending", "sending", "retry", "uncertain", "sent", "failed", "cancelled", "suppressed")
 
@@ -34,7 +34,7 @@ class CampaignAdmin(admin.ModelAdmin):
     show_full_result_count = False
     filter_horizontal = ["lists", "accounts"]
     inlines = [AttachmentInline]
-    actions = ["send", "pause", "resume", "cancel", "retry"]
+    actions = ACTIONS
     fieldsets = [
         (None, {"fields": ["name", "subject", "html", "text", "missing"]}),
         ("Recipients and sending", {"fields": ["lists", "accounts", "scheduled_at"]}),
@@ -84,7 +84,7 @@ class CampaignAdmin(admin.ModelAdmin):
 
     def response_change(self, request: HttpRequest, obj: Campaign) -> HttpResponse:
         """The page's buttons save first, so that what is sent is what the person sees."""
-        for name in self.actions:
+        for name in ACTIONS:
             if f"_act:{name}" in request.POST:
                 getattr(self, name)(request, Campaign.objects.filter(pk=obj.pk))
                 return HttpResponseRedirect(request.path)
@@ -126,6 +126,13 @@ class CampaignAdmin(admin.ModelAdmin):
             ("Recipients and sending", {"fields": ["lists", "accounts", "scheduled_at"]}),
         ]
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Without "Save and add another": the row of buttons has room for what campaigns need."""
+        context["show_save_and_add_another"] = False
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
         """After the lists are saved, says which merge fields their contacts lack."""
         super().save_related(request, form, formsets, change)
@@ -140,7 +147,7 @@ class CampaignAdmin(admin.ModelAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Counts the queue for all campaigns of the page in one query."""
         changelist = super().get_changelist_instance(request)
-        counts = progress(campaign.pk for campaign in changelist.result_list)
+        counts = querysets.progress(campaign.pk for campaign in changelist.result_list)
         for campaign in changelist.result_list:
             campaign.counts = counts.get(campaign.pk, {})
         return changelist
@@ -153,7 +160,7 @@ class CampaignAdmin(admin.ModelAdmin):
     def progress(self, campaign: Campaign) -> str:
         counts = getattr(campaign, "counts", None)
         if counts is None:
-            counts = progress([campaign.pk]).get(campaign.pk, {})
+            counts = querysets.progress([campaign.pk]).get(campaign.pk, {})
         labels = QueuedEmail.Status
         return ", ".join(f"{counts[one]:,} {labels(one).label.lower()}" for one in PROGRESS if one in counts)
 
