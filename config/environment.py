@@ -1,17 +1,40 @@
-"""Reads the environment, typed, with one clear line when production lacks something."""
+"""Reads the environment (and .env), typed; says in one line what is wrong with it."""
 
+import os
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+# What this machine keeps: the embedded PostgreSQL, generated keys, collected static files.
+VAR_DIR = Path(BASE_DIR, os.environ.get("BATCHWISE_VAR") or "var").resolve()
+POSTGRES_DATA = VAR_DIR / "postgres"
+
+MODES = ("development", "production")
 REQUIRED_IN_PRODUCTION = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "CREDENTIAL_KEYS")
+POSTGRES_ENGINE = "django.db.backends.postgresql"
+NO_POSTGRES = "DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name."
 
 
-def require(env: environ.Env) -> None:
-    """Raises ImproperlyConfigured, naming all that production needs and the environment lacks."""
+def is_production() -> bool:
+    """Whether BATCHWISE_ENV says so. Raises ImproperlyConfigured where production lacks something."""
+    mode = env.str("BATCHWISE_ENV", "") or "development"
+    if mode not in MODES:
+        raise ImproperlyConfigured(f"BATCHWISE_ENV must be {' or '.join(MODES)}, not {mode!r}.")
+    if mode == "production":
+        _require()
+    return mode == "production"
+
+
+def _require() -> None:
     missing = [name for name in REQUIRED_IN_PRODUCTION if not env.str(name, "").strip()]
     if missing:
         raise ImproperlyConfigured(
@@ -19,22 +42,73 @@ def require(env: environ.Env) -> None:
         )
 
 
-def generated_secret(path: Path) -> str:
-    """The development SECRET_KEY kept in this file; makes it on first use."""
-    return _kept(path, lambda: secrets.token_urlsafe(50))
-
-
-def generated_credential_key(path: Path) -> str:
-    """The development key (Fernet) for account passwords kept in this file; makes it on first use."""
-    return _kept(path, lambda: Fernet.generate_key().decode())
-
-
-def _kept(path: Path, make) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
+def external_database() -> dict[str, Any] | None:
+    """Django's settings of the database in DATABASE_URL; None when it is not set."""
+    if not env.str("DATABASE_URL", "").strip():
+        return None
     try:
-        with path.open("x") as file:
-            path.chmod(0o600)
+        database = dict(env.db_url("DATABASE_URL"))
+    except (ValueError, ImproperlyConfigured):
+        raise ImproperlyConfigured(NO_POSTGRES) from None
+    if database.get("ENGINE") != POSTGRES_ENGINE or not database.get("NAME"):
+        raise ImproperlyConfigured(NO_POSTGRES)
+    return database
+
+
+def whole_number(name: str, default: int, least: int = 1) -> int:
+    """A whole number from the environment, at least `least`."""
+    try:
+        value = int(env.str(name, "").strip() or default)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number, {least} or more.")
+    return value
+
+
+def yes_or_no(name: str, default: bool) -> bool:
+    """A yes or no from the environment: true, yes, on, 1 or false, no, off, 0."""
+    value = env.str(name, "").strip().lower()
+    if value not in ("", "true", "yes", "on", "1", "false", "no", "off", "0"):
+        raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+    return value in ("true", "yes", "on", "1") if value else default
+
+
+def words(name: str, default: list[str] | None = None) -> list[str]:
+    """A list from the environment, separated by commas."""
+    found = [word.strip() for word in env.str(name, "").split(",")]
+    return [word for word in found if word] or list(default or [])
+
+
+def credential_keys(path: Path) -> list[str]:
+    """The keys (Fernet) for account passwords; the first encrypts, all of them decrypt.
+
+    From CREDENTIAL_KEYS; without it a development key, kept in this file and made on first use.
+    """
+    keys = words("CREDENTIAL_KEYS") or [_kept(path, lambda: Fernet.generate_key().decode())]
+    for number, key in enumerate(keys, start=1):
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"CREDENTIAL_KEYS: key {number} is not a Fernet key; .env.example tells how to make one."
+            ) from None
+    return keys
+
+
+def secret_key(path: Path) -> str:
+    """SECRET_KEY; without it a development one, kept in this file and made on first use."""
+    return env.str("SECRET_KEY", "") or _kept(path, lambda: secrets.token_urlsafe(50))
+
+
+def _kept(path: Path, make: Callable[[], str]) -> str:
+    """What the file holds; made once, whole from the start, however many ask at the same time."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(make())
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):
+            os.link(draft, path)
+        draft.unlink()
     return path.read_text().strip()

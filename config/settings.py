@@ -1,29 +1,19 @@
 """All settings, read from the environment (or .env). .env.example lists and explains them."""
 
-from pathlib import Path
+from typing import Any
 
-import environ
 from django.urls import reverse_lazy
 
 from config import embedded_postgres, environment
+from config.environment import BASE_DIR, POSTGRES_DATA, VAR_DIR, env
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
-
-PRODUCTION = env.str("BATCHWISE_ENV", "development") == "production"
+PRODUCTION = environment.is_production()
 DEBUG = not PRODUCTION
-VAR_DIR = Path(env.str("BATCHWISE_VAR", str(BASE_DIR / "var"))).resolve()
-if PRODUCTION:
-    environment.require(env)
 
-SECRET_KEY = env.str("SECRET_KEY", "") or environment.generated_secret(VAR_DIR / "secret_key")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# Newest first: the first key encrypts, all of them decrypt, so that keys can be rotated.
-CREDENTIAL_KEYS = env.list("CREDENTIAL_KEYS", default=[]) or [
-    environment.generated_credential_key(VAR_DIR / "credential_key")
-]
+SECRET_KEY = environment.secret_key(VAR_DIR / "secret_key")
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
+CREDENTIAL_KEYS = environment.credential_keys(VAR_DIR / "credential_key")
 
 INSTALLED_APPS = [
     "config.apps.BatchwiseConfig",
@@ -68,24 +58,16 @@ TEMPLATES = [
     },
 ]
 
-POSTGRES_DATA = VAR_DIR / "postgres"
-if env.str("DATABASE_URL", ""):
-    DATABASES = {"default": env.db_url("DATABASE_URL")}
-else:
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.postgresql",
-            **embedded_postgres.start(POSTGRES_DATA),
-        }
-    }
-if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-    raise environment.ImproperlyConfigured(
-        "DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name."
-    )
+EMBEDDED_POSTGRES = environment.external_database() is None
+DATABASE: dict[str, Any] = environment.external_database() or {
+    "ENGINE": environment.POSTGRES_ENGINE,
+    **embedded_postgres.start(POSTGRES_DATA),
+}
 # The promises rest on this: no mail is started before the ledger row of the last one is on disk.
-DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c synchronous_commit=on"
-DATABASES["default"]["CONN_MAX_AGE"] = 60
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASE["OPTIONS"] = {**DATABASE.get("OPTIONS", {}), "options": "-c synchronous_commit=on"}
+DATABASE["CONN_MAX_AGE"] = 60
+DATABASE["CONN_HEALTH_CHECKS"] = True
+DATABASES = {"default": DATABASE}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -100,7 +82,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("admin:login")
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = env.str("TIME_ZONE", "UTC")
+TIME_ZONE = env.str("TIME_ZONE", "") or "UTC"
 USE_I18N = True
 USE_TZ = True
 
@@ -121,11 +103,11 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 if PRODUCTION:
-    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", True)
+    SECURE_SSL_REDIRECT = environment.yes_or_no("SECURE_SSL_REDIRECT", True)
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", 31_536_000)
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.bool("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
-    SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_PRELOAD", True)
+    SECURE_HSTS_SECONDS = environment.whole_number("SECURE_HSTS_SECONDS", 31_536_000, least=0)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = environment.yes_or_no("SECURE_HSTS_INCLUDE_SUBDOMAINS", True)
+    SECURE_HSTS_PRELOAD = environment.yes_or_no("SECURE_HSTS_PRELOAD", True)
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 
@@ -133,9 +115,9 @@ if PRODUCTION:
 # Who turns a queue row into subject, text and HTML: sending calls it by this name only.
 SENDING_COMPOSER = "campaigns.composing.compose"
 # Seconds for which a batch belongs to its worker since its last sign of life.
-BATCH_LEASE = env.int("BATCH_LEASE", 120)
+BATCH_LEASE = environment.whole_number("BATCH_LEASE", 120)
 # Seconds for one step of an SMTP conversation (RFC 5321 section 4.5.3.2 allows minutes).
-SMTP_TIMEOUT = env.int("SMTP_TIMEOUT", 20)
+SMTP_TIMEOUT = environment.whole_number("SMTP_TIMEOUT", 20)
 # A file of certificate authorities (PEM) to trust instead of the system's: for servers with their own.
 SMTP_CA_FILE = env.str("SMTP_CA_FILE", "")
 # Seconds after which a batch hands back what it has not started; below Q_CLUSTER's timeout.
@@ -143,7 +125,7 @@ BATCH_BUDGET = 600
 Q_CLUSTER = {
     "name": "batchwise",
     "orm": "default",
-    "workers": env.int("WORKERS", 4),
+    "workers": environment.whole_number("WORKERS", 4),
     "timeout": 900,
     "retry": 1200,
     "queue_limit": 4,
@@ -166,7 +148,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"level": env.str("LOG_LEVEL", "INFO")}
+        name: {"level": env.str("LOG_LEVEL", "") or "INFO"}
         for name in ("accounts", "campaigns", "sending", "config")
     },
 }

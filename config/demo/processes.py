@@ -14,24 +14,24 @@ class Processes:
 
     def __init__(self, logs: Path):
         self.logs = logs
-        self.running: list[subprocess.Popen[bytes]] = []
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "Processes":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in reversed(self.running):
+        """Ends all, the last one started first: no worker loses its SMTP server in mid-mail."""
+        for process in reversed(self.running.values()):
             process.terminate()
-        for process in self.running:
             try:
-                process.wait(30)
+                process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, name: str, *arguments: str) -> None:
         """Starts `python ARGUMENTS` in the background; its output goes to NAME.log."""
-        with (self.logs / f"{name}.log").open("wb") as log:
-            process = subprocess.Popen(
+        with self.log(name).open("wb") as log:
+            self.running[name] = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=settings.BASE_DIR,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -40,8 +40,14 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.running.append(process)
-        return process
+
+    def log(self, name: str) -> Path:
+        """Where the process' output is."""
+        return self.logs / f"{name}.log"
+
+    def first_that_ended(self) -> str:
+        """The name of a process that does not run any more, or ""."""
+        return next((name for name, process in self.running.items() if process.poll() is not None), "")
 
 
 def free_port(preferred: int) -> int:

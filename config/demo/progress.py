@@ -1,12 +1,13 @@
 """What the demonstration shows while it sends, and the table at its end."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from typing import Any, TextIO
 
 from sending.status import queue_status
 
-WIDTH = 40
+WIDTH = 20
 
 
 def until_all_is_sent(seconds: float) -> Iterator[dict[str, Any]]:
@@ -46,7 +47,8 @@ class Progress:
 
     def show(self, text: str) -> None:
         if self.out.isatty():
-            self.out.write(f"\r\033[K{text}")
+            width = shutil.get_terminal_size().columns - 1
+            self.out.write(f"\r\033[K{text[:width]}")
         elif text != self.last:
             self.out.write(text + "\n")
         self.out.flush()
