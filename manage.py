@@ -7,13 +7,14 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from config.environment import told_in_one_line
 
-    try:
+    with told_in_one_line():
+        from django.conf import settings
+        from django.core.management import execute_from_command_line
+
+        settings.SECRET_KEY  # noqa: B018 - reads the settings, whatever the command
         execute_from_command_line(sys.argv)
-    except ImproperlyConfigured as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

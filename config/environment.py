@@ -2,14 +2,17 @@
 
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
+from django.db import NotSupportedError, OperationalError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -19,16 +22,34 @@ VAR_DIR = Path(BASE_DIR, os.environ.get("BATCHWISE_VAR") or "var").resolve()
 POSTGRES_DATA = VAR_DIR / "postgres"
 
 MODES = ("development", "production")
+LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 REQUIRED_IN_PRODUCTION = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "CREDENTIAL_KEYS")
+POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 POSTGRES_ENGINE = "django.db.backends.postgresql"
 NO_POSTGRES = "DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name."
 
 
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """Ends the program with 1 and one line on standard error, where the environment is at fault.
+
+    That is: a wrong or missing setting, a database that can't be reached, or one that is too old.
+    """
+    try:
+        yield
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+    except NotSupportedError as error:  # Django: PostgreSQL 14 or later is required
+        sys.exit(f"The database in DATABASE_URL can't be used: {error}")
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None):
+            raise  # the server answered: no matter of the environment
+        sys.exit(f"The database can't be reached, see DATABASE_URL: {' '.join(str(error).split())}")
+
+
 def is_production() -> bool:
     """Whether BATCHWISE_ENV says so. Raises ImproperlyConfigured where production lacks something."""
-    mode = env.str("BATCHWISE_ENV", "") or "development"
-    if mode not in MODES:
-        raise ImproperlyConfigured(f"BATCHWISE_ENV must be {' or '.join(MODES)}, not {mode!r}.")
+    mode = choice("BATCHWISE_ENV", MODES)
     if mode == "production":
         _require()
     return mode == "production"
@@ -44,15 +65,34 @@ def _require() -> None:
 
 def external_database() -> dict[str, Any] | None:
     """Django's settings of the database in DATABASE_URL; None when it is not set."""
-    if not env.str("DATABASE_URL", "").strip():
+    url = env.str("DATABASE_URL", "").strip()
+    if not url:
         return None
     try:
-        database = dict(env.db_url("DATABASE_URL"))
+        database = dict(env.db_url_config(url)) if url.startswith(POSTGRES_SCHEMES) else {}
     except (ValueError, ImproperlyConfigured):
         raise ImproperlyConfigured(NO_POSTGRES) from None
     if database.get("ENGINE") != POSTGRES_ENGINE or not database.get("NAME"):
         raise ImproperlyConfigured(NO_POSTGRES)
     return database
+
+
+def choice(name: str, allowed: Sequence[str]) -> str:
+    """One of the allowed words from the environment; the first one when it is not set."""
+    value = env.str(name, "").strip() or allowed[0]
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name} must be {' or '.join(allowed)}, not {value!r}.")
+    return value
+
+
+def time_zone() -> str:
+    """TIME_ZONE, a name of the IANA database; UTC when it is not set."""
+    name = env.str("TIME_ZONE", "").strip() or "UTC"
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ImproperlyConfigured(f"TIME_ZONE must be a name such as Europe/Berlin, not {name!r}.") from None
+    return name
 
 
 def whole_number(name: str, default: int, least: int = 1) -> int:

@@ -1,19 +1,19 @@
-"""gunicorn's settings: BIND and WEB_WORKERS from the environment, one line when settings are wrong."""
+"""gunicorn's settings: BIND (or PORT) and WEB_WORKERS, from the environment or .env."""
 
 import os
-import sys
-
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-try:
-    settings.SECRET_KEY  # noqa: B018
-except ImproperlyConfigured as error:
-    sys.exit(str(error))
 
-bind = os.environ.get("BIND") or f"127.0.0.1:{os.environ.get('PORT', '8000')}"
-workers = int(os.environ.get("WEB_WORKERS") or 2)
-accesslog = None
+from config.environment import told_in_one_line, whole_number
+
+with told_in_one_line():
+    from django.conf import settings
+
+    settings.SECRET_KEY  # noqa: B018 - reads them here, so that a wrong one is told before a worker starts
+    bind = os.environ.get("BIND") or f"127.0.0.1:{whole_number('PORT', 8000)}"
+    workers = whole_number("WEB_WORKERS", 2)
+
 # An import of 100,000 contacts runs in the request.
 timeout = 120
+# No socket in somebody's home.
+control_socket_disable = True

@@ -1,60 +1,71 @@
 """`make run`: migrates, sees to a first superuser, then runs web and worker until Ctrl-C."""
 
+import fcntl
 import os
-import subprocess
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import honcho.manager
+from django.core.exceptions import ImproperlyConfigured
 from honcho.environ import parse_procfile
 from honcho.printer import Printer
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+from config import embedded_postgres
+from config.environment import BASE_DIR, POSTGRES_DATA, VAR_DIR, told_in_one_line
+
 # Seconds for a worker to finish the mail in its hand before it is killed.
 PATIENCE = 60
 
 
 def main() -> int:
+    """Runs it all; returns the exit code of what ended first, or of the signal."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    import django
-    from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import call_command
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    with told_in_one_line(), _only_one(), _postgres_stopped_at_the_end():
+        try:
+            prepare()
+            return supervise()
+        except KeyboardInterrupt:
+            return 130
 
-    try:
-        django.setup()
-    except ImproperlyConfigured as error:
-        print(error, file=sys.stderr)
-        return 1
+
+def prepare() -> None:
+    """Makes the database and the static files ready, and the first superuser."""
+    import django
+    from django.core.management import call_command
+    from django.db import connections
+
+    django.setup()
     from django.conf import settings
 
     call_command("migrate", interactive=False, verbosity=0)
     if settings.PRODUCTION:
         call_command("collectstatic", interactive=False, verbosity=0)
     ensure_superuser()
-    code = supervise()
-    if settings.EMBEDDED_POSTGRES:
-        subprocess.run([sys.executable, "-m", "config.embedded_postgres", "stop"], cwd=BASE_DIR, check=False)
-    return code
+    connections.close_all()
 
 
 def ensure_superuser() -> None:
     """Makes the first superuser from DJANGO_SUPERUSER_USERNAME, _PASSWORD and _EMAIL, or asks."""
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
-    from django.db import connections
 
-    if not get_user_model().objects.filter(is_superuser=True).exists():
-        if os.environ.get("DJANGO_SUPERUSER_PASSWORD"):
-            os.environ.setdefault("DJANGO_SUPERUSER_USERNAME", "admin")
-            os.environ.setdefault("DJANGO_SUPERUSER_EMAIL", "")
-            call_command("createsuperuser", interactive=False)
-        elif sys.stdin.isatty():
-            print("The first user of the admin:")
-            call_command("createsuperuser")
-        else:
-            print("Nobody can log in yet: run `.venv/bin/python manage.py createsuperuser`, or set")
-            print("DJANGO_SUPERUSER_USERNAME and DJANGO_SUPERUSER_PASSWORD.")
-    connections.close_all()
+    if get_user_model().objects.filter(is_superuser=True).exists():
+        return
+    if os.environ.get("DJANGO_SUPERUSER_PASSWORD"):
+        os.environ.setdefault("DJANGO_SUPERUSER_USERNAME", "admin")
+        os.environ.setdefault("DJANGO_SUPERUSER_EMAIL", "")
+        call_command("createsuperuser", interactive=False)
+    elif sys.stdin.isatty():
+        print("The first user of the admin:")
+        call_command("createsuperuser")
+    else:
+        print("Nobody can log in yet: run `.venv/bin/python manage.py createsuperuser`, or set")
+        print("DJANGO_SUPERUSER_USERNAME and DJANGO_SUPERUSER_PASSWORD.", flush=True)
 
 
 def supervise() -> int:
@@ -65,8 +76,28 @@ def supervise() -> int:
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     for name, command in parse_procfile((BASE_DIR / "Procfile").read_text()).processes.items():
         manager.add_process(name, f"exec {command}", env=environment, cwd=str(BASE_DIR))
+    signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))  # a closed terminal
     manager.loop()
     return manager.returncode or 0
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    VAR_DIR.mkdir(parents=True, exist_ok=True)
+    with (VAR_DIR / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ImproperlyConfigured("Batchwise runs here already: end that with Ctrl-C first.") from None
+        yield
+
+
+@contextmanager
+def _postgres_stopped_at_the_end() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        embedded_postgres.stop(POSTGRES_DATA)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = reverse_lazy("admin:login")
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = env.str("TIME_ZONE", "") or "UTC"
+TIME_ZONE = environment.time_zone()
 USE_I18N = True
 USE_TZ = True
 
@@ -148,7 +148,7 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
     "loggers": {
-        name: {"level": env.str("LOG_LEVEL", "") or "INFO"}
+        name: {"level": environment.choice("LOG_LEVEL", environment.LOG_LEVELS)}
         for name in ("accounts", "campaigns", "sending", "config")
     },
 }
