@@ -4,29 +4,38 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from accounts.models import SmtpAccount
+from accounts.presets import Provider
 
 logger = logging.getLogger(__name__)
 
 
-def add_account(**fields: Any) -> SmtpAccount:
-    """Adds an account; fields are those of SmtpAccount, password as plain text.
+def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
+    """Adds an account; fields are those of SmtpAccount, password is plain text.
 
     Host, port and security may be left out where the provider has a preset. Raises ValidationError,
     whose message_dict says per field what to change; nothing is stored then.
     """
     account = SmtpAccount(**fields)
     account.fill_in_preset()
+    account.password = tidy_password(account.provider, password)
     if account.password and not account.username:
         account.username = account.email
     account.name = account.name or account.email
     account.full_clean()
-    with transaction.atomic():
-        account.save()
+    account.save()
     logger.info("Account %s added", account.pk)
     return account
+
+
+def tidy_password(provider: str, password: str) -> str:
+    """The password without what copying adds to it.
+
+    Google shows app passwords in groups; the spaces between, often no-break ones, are not part of it.
+    """
+    if provider in (Provider.GMAIL, Provider.WORKSPACE):
+        return "".join(password.split())
+    return password.strip("\r\n")
 
 
 def pause_account(account_id: int, reason: str, until: datetime | None = None) -> None:

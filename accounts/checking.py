@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from accounts.actions import resume_mended
+from accounts.actions import resume_mended_account
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
@@ -108,7 +108,7 @@ def check_account(account: SmtpAccount) -> Check:
         return explain(account, failure)
     finally:
         connection.close()
-    return Check(ok=True, resumed=resume_mended(account))
+    return Check(ok=True, resumed=resume_mended_account(account))
 
 
 def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:

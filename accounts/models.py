@@ -1,4 +1,3 @@
-from django.core.exceptions import ValidationError
 import ipaddress
 import re
 
@@ -8,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.presets import PRESETS, Provider, Security
+from accounts.presets import PRESETS, USUAL_PORTS, Provider, Security, provider_for_host
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
 
@@ -63,17 +62,6 @@ class SmtpAccount(models.Model):
     def __str__(self) -> str:
         return self.name or self.email
 
-    def clean(self) -> None:
-        """Refuses a log-in without password, and more mails than the provider lets out."""
-        problems = {}
-        if self.username and not self.password:
-            problems["password"] = "The user name needs a password."  # noqa: S105
-        preset = PRESETS.get(self.provider)
-        if preset and self.daily_limit and self.daily_limit > preset.provider_limit:
-            problems["daily_limit"] = _over_limit(Provider(self.provider))
-        if problems:
-            raise ValidationError(problems)
-
     def fill_in_preset(self) -> None:
         """Fills in what is empty and what the provider, or the way of securing, leaves no choice in.
 
@@ -110,8 +98,10 @@ class SmtpAccount(models.Model):
         return ""
 
     def _login_problem(self) -> str:
+        if bool(self.username) == bool(self.password):
+            return ""
         return (
-            "Enter the user name that belongs to the password." if self.password and not self.username else ""
+            f"Enter the {'password' if self.username else 'user name'}, too, or neither: then nobody logs in."
         )
 
     def _security_problem(self) -> str:
@@ -135,15 +125,6 @@ class SmtpAccount(models.Model):
     def is_paused(self) -> bool:
         """Whether it is paused by this host's clock: for display. Dispatch asks Postgres."""
         return bool(self.pause_reason) and (self.paused_until is None or self.paused_until > timezone.now())
-
-
-def _over_limit(provider: Provider) -> str:
-    limit = PRESETS[provider].provider_limit
-    told = f"{provider.label} lets at most {limit:,} mails out in 24 hours: enter no more than that."
-    if provider == Provider.GMAIL:
-        workspace = PRESETS[Provider.WORKSPACE].provider_limit
-        told += f" If this is a Google Workspace account (at most {workspace:,}), choose that provider."
-    return told
 
 
 def _is_this_machine(host: str) -> bool:

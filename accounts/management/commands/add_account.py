@@ -7,7 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.actions import add_account
 from accounts.models import SmtpAccount
-from accounts.presets import PRESETS, Security
+from accounts.presets import PRESETS, Provider, Security
+
+FIELDS = ("email", "host", "username", "name", "from_name", "reply_to")
 
 
 class Command(BaseCommand):
@@ -15,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--email", required=True, help="the From address")
-        parser.add_argument("--preset", choices=list(PRESETS), help="fills in host, port and security")
+        parser.add_argument("--preset", choices=Provider.values, help="fills in host, port and security")
         parser.add_argument("--host", default="", help="needed without --preset")
         parser.add_argument("--port", type=int, help="needed without --preset")
         parser.add_argument("--security", choices=Security.values)
@@ -25,16 +27,18 @@ class Command(BaseCommand):
         )
         parser.add_argument("--daily-limit", type=int, metavar="N", help="most mails in any 24 hours")
         parser.add_argument("--name", default="", help="what the team calls it; without it: the address")
+        parser.add_argument("--from-name", default="", help="the name beside the From address")
+        parser.add_argument("--reply-to", default="", help="where replies go")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not options["preset"]:
+        if options["preset"] not in PRESETS:
             for option in ("host", "port"):
                 if not options[option]:
                     raise CommandError(f"Give --{option}, or --preset {'|'.join(PRESETS)}.")
-        fields = {name: options[name] for name in ("email", "host", "port", "username", "name")}
+        fields = {name: options[name] for name in FIELDS}
         fields["password"] = _password(options["password_env"])
         for field, option in {
-            "provider": "preset", "security": "security", "daily_limit": "daily_limit",
+            "provider": "preset", "port": "port", "security": "security", "daily_limit": "daily_limit",
         }.items():  # fmt: skip
             if options[option] is not None:
                 fields[field] = options[option]
