@@ -6,7 +6,6 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.actions import add_account
-from accounts.models import SmtpAccount
 from accounts.presets import PRESETS, Provider, Security
 
 FIELDS = ("email", "host", "username", "name", "from_name", "reply_to")
@@ -61,8 +60,9 @@ def _password(variable: str | None) -> str:
 
 
 def _sentence(error: ValidationError) -> str:
+    """All reasons on one line, each with the field that it is about."""
     parts = []
-    for field, texts in error.message_dict.items():
-        name = "" if field == NON_FIELD_ERRORS else str(SmtpAccount._meta.get_field(field).verbose_name)
-        parts += [f"{name[:1].upper()}{name[1:]}: {text}" if name else text for text in texts]
+    for field, reasons in error.message_dict.items():
+        about = "" if field == NON_FIELD_ERRORS else field.replace("_", " ").capitalize() + ": "
+        parts += [about + reason for reason in reasons]
     return " ".join(dict.fromkeys(parts))

@@ -1,0 +1,62 @@
+"""SMTP accounts: add one by its provider, see whether it sends, check and resume it."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from accounts.actions import resume_account
+from accounts.checking import check_account
+from accounts.forms import SmtpAccountForm
+from accounts.models import SmtpAccount
+
+CONNECTION = {"host", "port", "security", "username", "new_password"}
+
+
+@admin.register(SmtpAccount)
+class SmtpAccountAdmin(admin.ModelAdmin):
+    form = SmtpAccountForm
+    list_display = ("name", "email", "host", "daily_limit", "is_enabled", "state")
+    list_filter = ("is_enabled", "provider")
+    search_fields = ("name", "email")
+    readonly_fields = ("state",)
+    actions = ("check_connection", "resume")
+    fieldsets = (
+        (None, {"fields": ("provider", "email", "name", "from_name", "reply_to")}),
+        ("Log-in", {"fields": ("username", "new_password")}),
+        ("Server", {"fields": ("host", "port", "security")}),
+        ("Sending", {"fields": ("daily_limit", "is_enabled", "state")}),
+        ("Sent folder", {"fields": ("imap_host", "imap_port"), "classes": ("collapse",)}),
+    )
+
+    @admin.display(description="state")
+    def state(self, account: SmtpAccount) -> str:
+        if not account.is_enabled:
+            return "Disabled"
+        if not account.is_paused:
+            return "Ready"
+        if account.paused_until is None:
+            return f"Paused until resumed: {account.pause_reason}"
+        until = date_format(timezone.localtime(account.paused_until), "SHORT_DATETIME_FORMAT")
+        return f"Paused until {until}: {account.pause_reason}"
+
+    @admin.action(description="Check connection", permissions=["change"])
+    def check_connection(self, request: HttpRequest, queryset: QuerySet[SmtpAccount]) -> None:
+        for account in queryset:
+            check = check_account(account)
+            level = messages.SUCCESS if check.ok else messages.ERROR
+            self.message_user(request, f"{account.email}: {check}", level)
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[SmtpAccount]) -> None:
+        for account in queryset:
+            resume_account(account.pk)
+        self.message_user(request, "Resumed: " + ", ".join(account.email for account in queryset))
+
+    def save_model(self, request: HttpRequest, obj: SmtpAccount, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if CONNECTION & set(form.changed_data):
+            self.message_user(request, "Check the connection now: choose it in the list.", messages.WARNING)

@@ -1,0 +1,71 @@
+"""The form of an account in the admin."""
+
+from typing import Any
+
+from django import forms
+from django.utils.html import format_html_join
+
+from accounts.actions import tidy_password
+from accounts.models import SmtpAccount
+from accounts.presets import PRESETS, Provider, Security, provider_for_host
+
+FILLED_IN = ("host", "port", "name")
+TLS_CHOICES = [("", "As the provider wants it"), *Security.choices]
+
+
+class SmtpAccountForm(forms.ModelForm):
+    """The password goes in and never comes out; what the provider tells may be left empty."""
+
+    security = forms.ChoiceField(required=False, choices=TLS_CHOICES)
+    new_password = forms.CharField(
+        label="password",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
+    )
+
+    class Meta:
+        model = SmtpAccount
+        fields = (
+            "name", "provider", "email", "from_name", "reply_to", "host", "port", "security",
+            "username", "daily_limit", "is_enabled", "imap_host", "imap_port",
+        )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if "provider" not in self.fields:  # who may only look has no fields
+            return
+        for name in FILLED_IN:
+            self.fields[name].required = False
+        if not self.instance.pk:
+            self.initial.update(port=None, security="")
+        self.fields["host"].help_text = "Empty: the provider's, with its port and security."
+        self.fields["port"].help_text = "Empty: the usual one."
+        self.fields["name"].help_text = "What the team calls it. Empty: the address."
+        self.fields["provider"].help_text = format_html_join(
+            "",
+            "<div>{}: {}</div>",
+            ((Provider(name).label, preset.how_to) for name, preset in PRESETS.items()),
+        )
+        self.fields["new_password"].help_text = (
+            "One is stored, encrypted. Leave empty to keep it."
+            if self.instance.password
+            else "Is stored encrypted, and never shown again."
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        cleaned["name"] = cleaned.get("name") or cleaned.get("email", "")[:100]
+        if cleaned.get("new_password") and not cleaned.get("username"):
+            cleaned["username"] = cleaned.get("email", "")
+        return cleaned
+
+    def _post_clean(self) -> None:
+        """Gives the account its password before it checks itself."""
+        password = self.cleaned_data.get("new_password")
+        if password:
+            provider = self.cleaned_data.get("provider", Provider.CUSTOM)
+            if provider == Provider.CUSTOM:
+                provider = provider_for_host(self.cleaned_data.get("host", ""))
+            self.instance.password = tidy_password(provider, password)
+        super()._post_clean()  # type: ignore[misc]
