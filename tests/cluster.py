@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryFile
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.db import connection
 
@@ -52,12 +52,11 @@ class Cluster:
 def database_url() -> str:
     """The DATABASE_URL of the database that this test runs on."""
     settings = connection.settings_dict
-    host = quote(settings["HOST"], safe="")
     login = quote(settings["USER"] or "", safe="")
     if settings["PASSWORD"]:
         login += ":" + quote(settings["PASSWORD"], safe="")
-    port = f":{settings['PORT']}" if settings["PORT"] else ""
-    return f"postgres://{login}@{host}{port}/{settings['NAME']}"
+    where = urlencode({name.lower(): settings[name] for name in ("HOST", "PORT") if settings[name]})
+    return f"postgres://{login}@/{settings['NAME']}?{where}"
 
 
 def wait_for(fact: Callable[[], object], timeout: float = 60, what: str = "") -> None:

@@ -17,3 +17,4 @@ def start_cluster(transactional_db):
     yield start
     for cluster in clusters:
         cluster.kill_group()
+        print(cluster.log)  # pytest shows it when the test failed
