@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import pwd
+import re
 import shlex
 import shutil
 import subprocess
@@ -58,7 +59,7 @@ def stop(data: Path) -> bool:
     with _alone(data):
         if not _is_alive(data):
             return False
-        _run(data, "pg_ctl", "stop", "-D", data, "-w", "-m", "fast")
+        _run(data, "pg_ctl", "stop", "-D", ".", "-w", "-m", "fast")
     return True
 
 
@@ -97,7 +98,8 @@ def _initialise(data: Path) -> None:
 
 def _launch(data: Path) -> None:
     options = f"-k {shlex.quote(str(_socket_directory(data)))} -c listen_addresses=''"
-    command = ("pg_ctl", "start", "-D", data, "-w", "-t", START_WITHIN, "-l", data / "log", "-o", options)
+    # Relative to the data directory: pg_ctl hands its arguments to a shell.
+    command = ("pg_ctl", "start", "-D", ".", "-w", "-t", START_WITHIN, "-l", "log", "-o", options)
     for seconds in (0.5, 1, 2, 4):  # children of a killed server hold its memory until they notice
         try:
             return _run(data, *command)
@@ -107,8 +109,9 @@ def _launch(data: Path) -> None:
 
 
 def _socket_directory(data: Path) -> Path:
-    """The data directory itself; a short one where a socket's path in it would be too long."""
-    if len(os.fsencode(data / ".s.PGSQL.5432.lock")) <= LONGEST_SOCKET:
+    """The data directory itself; one in /tmp where its path is too long for a socket, or odd."""
+    is_short = len(os.fsencode(data / ".s.PGSQL.5432.lock")) <= LONGEST_SOCKET
+    if is_short and re.fullmatch(r"[\w/.+@ -]+", str(data)):  # PostgreSQL takes a comma for a separator
         return data
     owner = data.stat().st_uid
     digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:12]
@@ -175,16 +178,33 @@ def _create_database(host: str) -> None:
 def _is_alive(data: Path) -> bool:
     """Whether the process that postmaster.pid names is this directory's server, not a later one."""
     try:
-        pid = int((data / "postmaster.pid").read_text().split(maxsplit=1)[0])
-        return str(data) in psutil.Process(pid).cmdline()
-    except (OSError, IndexError, ValueError, psutil.Error):
+        return Path(psutil.Process(_pid(data)).cwd()) == data
+    except (OSError, ValueError, psutil.Error):
         return False
 
 
+def _pid(data: Path) -> int:
+    """What postmaster.pid says; -1 without one, or with half of one."""
+    try:
+        return int((data / "postmaster.pid").read_text().split(maxsplit=1)[0])
+    except (OSError, IndexError, ValueError):
+        return -1
+
+
 def _forget_dead_server(data: Path) -> None:
-    """Removes what a killed server left: its pid may belong to another process by now."""
-    for leftover in ("postmaster.pid", ".s.PGSQL.5432.lock"):
-        (data / leftover).unlink(missing_ok=True)
+    """Removes a killed server's lock files if its pid is another process' by now.
+
+    PostgreSQL sees to the other cases itself, and then also waits for the children of the killed one.
+    """
+    try:
+        is_anothers = psutil.Process(_pid(data)).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        is_anothers = False
+    except ValueError:  # no pid, or half of one
+        is_anothers = True
+    if is_anothers:
+        (data / "postmaster.pid").unlink(missing_ok=True)
+        (_socket_directory(data) / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
 
 
 @contextmanager
