@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import PROTECT, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -55,6 +55,23 @@ class SmtpAccountAdmin(admin.ModelAdmin):
         for account in queryset:
             resume_account(account.pk)
         self.message_user(request, "Resumed: " + ", ".join(account.email for account in queryset))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list, dict, set, list]:
+        """What deleting takes along: nothing, or it is refused. Django's own would list all their mail."""
+        accounts = list(objs)
+        protecting = [
+            f"{account}: {relation.related_model._meta.verbose_name_plural}"
+            for account in accounts
+            for relation in self.opts.related_objects
+            if relation.on_delete is PROTECT
+            and relation.related_model._base_manager.filter(**{relation.field.name: account}).exists()
+        ]
+        return (
+            [str(account) for account in accounts],
+            {self.opts.verbose_name_plural: len(accounts)},
+            set(),
+            protecting,
+        )
 
     def save_model(self, request: HttpRequest, obj: SmtpAccount, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

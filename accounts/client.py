@@ -57,7 +57,7 @@ class BoundedSmtp(smtplib.SMTP):
 
     def send(self, s: Any) -> None:
         """Writes it piece by piece, each with its time: a large mail may need more than one step's."""
-        data = s.encode(self.command_encoding) if isinstance(s, str) else s
+        data = s.encode() if isinstance(s, str) else s
         for start in range(0, len(data), PIECE):
             self.hurry()
             if self.sock is None:

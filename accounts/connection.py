@@ -104,9 +104,12 @@ class SmtpConnection:
         smtp.ends = time.monotonic() + self.deadline
         mail_from, rcpt = _ascii_domain(mail_from), _ascii_domain(rcpt)
         with self._phase(Phase.MAIL):
-            self._expect(Phase.MAIL, smtp.mail(mail_from, self._mail_options(smtp, mail_from, rcpt)), 250)
+            options = self._mail_options(smtp, mail_from, rcpt)
+            path = _path(mail_from, Phase.MAIL, "5.1.7")
+            self._expect(Phase.MAIL, smtp.docmd("MAIL", f"FROM:{path}{options}"), 250)
         with self._phase(Phase.RCPT):
-            self._expect(Phase.RCPT, smtp.rcpt(rcpt), 250, 251)
+            path = _path(rcpt, Phase.RCPT, "5.1.3")
+            self._expect(Phase.RCPT, smtp.docmd("RCPT", f"TO:{path}"), 250, 251)
         with self._phase(Phase.DATA):
             self._expect(Phase.DATA, smtp.docmd("DATA"), 354)
             smtp.send(_transparent(message))
@@ -184,11 +187,11 @@ class SmtpConnection:
             smtp.user = smtp.password = ""
 
     @staticmethod
-    def _mail_options(smtp: BoundedSmtp, mail_from: str, rcpt: str) -> list[str]:
+    def _mail_options(smtp: BoundedSmtp, mail_from: str, rcpt: str) -> str:
         if mail_from.isascii() and rcpt.isascii():
-            return []
+            return ""
         if smtp.has_extn("smtputf8"):
-            return ["SMTPUTF8", "BODY=8BITMIME"]
+            return " SMTPUTF8 BODY=8BITMIME"
         # RFC 6531 section 3.5, RFC 5248: 553 5.6.7 where the address needs SMTPUTF8.
         raise SmtpFailure(Phase.MAIL, "The server takes no address beyond ASCII.", 553, "5.6.7")
 
@@ -246,6 +249,16 @@ def _ascii_domain(address: str) -> str:
         return local + at + domain.encode("idna").decode("ascii")
     except UnicodeError:
         return address
+
+
+def _path(address: str, phase: Phase, enhanced_code: str) -> str:
+    """The address between angle brackets, as it is: smtplib's quoteaddr() may make another one of it.
+
+    Raises SmtpFailure with 553 and this code (RFC 3463: 5.1.3, 5.1.7) where it would end the path early.
+    """
+    if not address.isprintable() or re.search("[<>]", address):
+        raise SmtpFailure(phase, "This is no address.", 553, enhanced_code)
+    return f"<{address}>"
 
 
 def _transparent(message: bytes) -> bytes:

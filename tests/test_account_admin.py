@@ -191,6 +191,17 @@ def test_an_account_with_mail_in_the_queue_is_not_deleted(admin_client: Client) 
     dispatch()
     assert QueuedEmail.objects.get().account == account
     url = reverse("admin:accounts_smtpaccount_delete", args=[account.pk])
-    assert "would require deleting the following protected" in admin_client.get(url).content.decode()
+    page = admin_client.get(url).content.decode()
+    assert "would require deleting the following protected" in page
+    assert "a1: queued emails" in page
     admin_client.post(url, {"post": "yes"})
+    act(admin_client, "delete_selected", account)
     assert SmtpAccount.objects.exists()
+
+
+def test_an_account_that_sent_nothing_is_deleted(admin_client: Client) -> None:
+    account, other = make_account("one"), make_account("two")
+    for used in (account, other):
+        make_campaign(name=used.name).accounts.add(used)
+    admin_client.post(reverse("admin:accounts_smtpaccount_delete", args=[account.pk]), {"post": "yes"})
+    assert SmtpAccount.objects.get() == other

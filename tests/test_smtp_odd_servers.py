@@ -1,0 +1,224 @@
+"""Servers that keep to no rule: the conversation always ends, in an SmtpFailure, with bounded memory."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.connection import SmtpConnection, SmtpFailure
+from accounts.models import SmtpAccount
+
+GREETING = b"220 odd ESMTP\r\n"
+OFFER = b"250-odd\r\n250 AUTH PLAIN\r\n"
+Talk = Callable[[socket.socket], None]
+
+
+@contextmanager
+def odd_server(talk: Talk) -> Iterator[int]:
+    """A server that talks this way to one caller, then hangs up."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            with listener.accept()[0] as caller:
+                caller.settimeout(20)
+                with suppress(OSError):  # the caller had enough
+                    talk(caller)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def hand_over(connection: SmtpConnection):
+    connection.open()
+    return connection.send("a@example.com", "b@example.com", b"Hello\r\n")
+
+
+def failure_with(talk: Talk, deadline: float = 5, timeout: float = 2, **fields) -> SmtpFailure:
+    """Opens a connection and sends one mail; it must fail, and only in this way."""
+    fields = {"security": "none", **fields}
+    with odd_server(talk) as port:
+        account = SmtpAccount(name="one", host="127.0.0.1", port=port, **fields)
+        with closing(SmtpConnection(account, timeout=timeout, deadline=deadline)) as connection:
+            with pytest.raises(SmtpFailure) as failed:
+                hand_over(connection)
+            assert len(failed.value.text) <= 500
+            assert failed.value.text.isprintable()
+    return failed.value
+
+
+def says(*parts: bytes) -> Talk:
+    """Sends each part after it was spoken to once; the first at once."""
+
+    def talk(caller: socket.socket) -> None:
+        for part in parts:
+            caller.sendall(part)
+            if not caller.recv(65536):
+                return
+
+    return talk
+
+
+def forever(part: bytes, pause: float = 0, before: bytes = b"") -> Talk:
+    def talk(caller: socket.socket) -> None:
+        if before:
+            caller.sendall(before)
+            caller.recv(65536)
+        ends = time.monotonic() + 15
+        while time.monotonic() < ends:
+            caller.sendall(part)
+            time.sleep(pause)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"SSH-2.0-OpenSSH_9\r\n",
+        b"\r\n",
+        b"220",
+        b"99 no\r\n",
+        b"2200 no\r\n",
+        b"600 no\r\n",
+        b"\x00\xff" * 50 + b"\n",
+    ],
+)
+def test_a_greeting_that_is_no_smtp_fails_the_connecting(garbage):
+    failure = failure_with(says(garbage))
+    assert (failure.phase, failure.code) == ("connect", None)
+
+
+@pytest.mark.parametrize("before", [b"", GREETING])
+@pytest.mark.parametrize("part", [b"x" * 4096, b"220-" + b"y" * 4096, b"220-more\r\n"])
+def test_a_reply_without_end_is_cut_off(part, before):
+    failure = failure_with(forever(part, before=before), deadline=60, timeout=20)
+    assert (failure.phase, failure.text) == ("connect", "the server's reply has no end")
+
+
+@pytest.mark.parametrize("part", [b"2", b"220-x\r\n"])
+def test_a_reply_that_drips_ends_with_the_deadline(part):
+    failure = failure_with(forever(part, pause=0.05), deadline=0.5)
+    assert (failure.phase, failure.text) == ("connect", "The server took too long to answer.")
+
+
+def test_a_reply_that_drips_after_the_dot_leaves_the_mail_uncertain():
+    def talk(caller: socket.socket) -> None:
+        for reply in (GREETING, b"250 odd\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+            caller.sendall(reply)
+            caller.recv(65536)
+        forever(b"2", pause=0.05)(caller)
+
+    failure = failure_with(talk, deadline=1)
+    assert (failure.phase, failure.code, failure.after_dot) == ("dot", None, True)
+
+
+def test_a_server_that_reads_nothing_is_left_before_the_dot():
+    stop = threading.Event()
+
+    def talk(caller: socket.socket) -> None:
+        for reply in (GREETING, b"250 odd\r\n", b"250 ok\r\n", b"250 ok\r\n"):
+            caller.sendall(reply)
+            caller.recv(65536)
+        caller.sendall(b"354 go\r\n")
+        stop.wait(15)
+
+    with odd_server(talk) as port:
+        account = SmtpAccount(name="one", host="127.0.0.1", port=port, security="none")
+        with closing(SmtpConnection(account, timeout=0.5, deadline=5)) as connection:
+            connection.open()
+            with pytest.raises(SmtpFailure) as failed:
+                connection.send("a@example.com", "b@example.com", b"x" * 30_000_000)
+            stop.set()
+    assert (failed.value.phase, failed.value.after_dot) == ("data", False)
+    assert failed.value.text == "The server took too long to answer."
+
+
+@pytest.mark.parametrize(
+    ("parts", "phase", "text"),
+    [
+        ((GREETING, b"250 odd\r\n"), "auth", "The server does not offer to log in."),
+        ((GREETING, b"250-odd\r\n250 AUTH XOAUTH2\r\n"), "auth", "offers no way to log in"),
+        ((GREETING, b"250-odd\r\n250 AUTH\r\n"), "auth", "offers no way to log in"),
+        ((GREETING, OFFER, b"334 ???\r\n", b"334 ???\r\n"), "auth", "???"),
+        ((GREETING, b"250-odd\r\n250 AUTH LOGIN\r\n", *[b"334 VXNlcg==\r\n"] * 9), "auth", ""),
+        ((GREETING, b"250-odd\r\n250 AUTH CRAM-MD5\r\n", b"334 !\r\n", b"535 no\r\n"), "auth", "no"),
+        ((GREETING, b"502 what?\r\n"), "connect", "what?"),
+    ],
+)
+def test_a_log_in_that_leads_nowhere_ends(parts, phase, text):
+    failure = failure_with(says(*parts), username="me", password="secret-word")
+    assert failure.phase == phase
+    assert text in failure.text
+    assert "secret-word" not in str(failure)
+
+
+@pytest.mark.parametrize("mechanism", [b"LOGIN", b"CRAM-MD5"])
+def test_a_password_that_a_log_in_cannot_carry_is_not_told(mechanism):
+    talk = says(GREETING, b"250-odd\r\n250 AUTH " + mechanism + b"\r\n", *[b"334 VXNlcg==\r\n"] * 3)
+    failure = failure_with(talk, username="me", password="pässword")
+    assert (failure.phase, failure.code) == ("auth", 535)
+    assert failure.text == "User name or password has a character beyond ASCII."
+
+
+def test_a_recipient_beyond_ascii_is_refused_here_where_the_server_cannot_take_it():
+    replies = (GREETING, b"250 odd\r\n", b"250 reset\r\n", b"250 ok\r\n", b"550 no\r\n", b"250 reset\r\n")
+    with odd_server(says(*replies)) as port:
+        account = SmtpAccount(name="one", host="127.0.0.1", port=port, security="none")
+        with closing(SmtpConnection(account, timeout=2)) as connection:
+            connection.open()
+            for address, expected in (("jürgen@example.com", (553, "5.6.7")), ("b@example.com", (550, ""))):
+                with pytest.raises(SmtpFailure) as failed:
+                    connection.send("a@example.com", address, b"Hello\r\n")
+                assert (failed.value.code, failed.value.enhanced_code) == expected
+
+
+replies = st.one_of(
+    st.binary(max_size=60),
+    st.binary(max_size=30).map(lambda text: b"250 " + text + b"\r\n"),
+    st.sampled_from([GREETING, OFFER, b"250 ok\r\n", b"354 go\r\n", b"250-", b"334 a\r\n", b"421 bye\r\n"]),
+)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(parts=st.lists(replies, max_size=7), security=st.sampled_from(["none", "starttls", "tls"]))
+def test_whatever_a_server_says_the_conversation_ends_in_a_reply_or_a_failure(parts, security):
+    with odd_server(says(*parts)) as port:
+        fields = {"username": "me", "password": "secret-word"} if len(parts) % 2 else {}
+        account = SmtpAccount(name="one", host="127.0.0.1", port=port, security=security, **fields)
+        with closing(SmtpConnection(account, timeout=0.2, deadline=0.6)) as connection:
+            outcome = outcome_of(connection)
+    assert isinstance(outcome, SmtpFailure) or outcome.code == 250
+    assert "secret-word" not in f"{outcome} {outcome!r}"
+
+
+def outcome_of(connection: SmtpConnection):
+    try:
+        return hand_over(connection)
+    except SmtpFailure as failure:
+        return failure
+
+
+def test_an_address_beyond_ascii_goes_to_a_server_that_takes_it_and_says_so():
+    heard = []
+
+    def talk(caller: socket.socket) -> None:
+        for reply in (GREETING, b"250-odd\r\n250 SMTPUTF8\r\n", *[b"250 ok\r\n"] * 2, b"550 no\r\n"):
+            caller.sendall(reply)
+            heard.append(caller.recv(65536))
+
+    with odd_server(talk) as port:
+        account = SmtpAccount(name="one", host="127.0.0.1", port=port, security="none")
+        with closing(SmtpConnection(account, timeout=2)) as connection:
+            connection.open()
+            with pytest.raises(SmtpFailure):
+                connection.send("a@example.com", "jürgen@bücher.example", b"Hello\r\n")
+    assert heard[1] == b"MAIL FROM:<a@example.com> SMTPUTF8 BODY=8BITMIME\r\n"
+    assert heard[2] == "RCPT TO:<jürgen@xn--bcher-kva.example>\r\n".encode()
