@@ -4,6 +4,8 @@ import pytest
 
 from tests.cluster import Cluster
 
+pytest_plugins = ["tests.smtp_fixtures"]
+
 
 @pytest.fixture
 def start_cluster(transactional_db):

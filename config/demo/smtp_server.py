@@ -35,7 +35,7 @@ class Action(Enum):
 
 
 # (phase, login, recipient) -> a reply such as "550 5.1.1 No such user", an Action, or None: go on.
-# Phases: connect, ehlo, auth, mail, rcpt, data, dot.
+# Phases: connect, auth, mail, rcpt, data (before 354), dot (after the message came in).
 Script = Callable[[str, str, str], "str | Action | None"]
 
 
@@ -81,7 +81,7 @@ class LocalSmtpServer:
             "tls_context": None if implicit else tls,
             "authenticator": self._authenticate,
             "auth_required": accounts is not None,
-            "auth_require_tls": False,
+            "auth_require_tls": accounts is None,  # so that without accounts no log-in is offered
         }
         self._loop = asyncio.new_event_loop()
         listen = self._loop.create_server(
@@ -154,7 +154,7 @@ def _write_durably(directory: Path, message: Received) -> None:
 
 
 class _Smtp(SMTP):
-    """aiosmtpd's protocol, with a script at the greeting."""
+    """aiosmtpd's protocol, with a script at the greeting and before a message is asked for."""
 
     def __init__(self, handler: Any, owner: LocalSmtpServer, **options: Any):
         self.owner = owner
@@ -170,6 +170,19 @@ class _Smtp(SMTP):
                 return
             status = answer or status
         await super().push(status)
+
+    async def smtp_DATA(self, arg: str) -> None:
+        """Asks for the message, where the script has nothing else in mind."""
+        assert self.session is not None
+        assert self.envelope is not None
+        rcpt = next(iter(self.envelope.rcpt_tos), "")
+        answer = self.owner.answer("data", _login(self.session), rcpt)
+        if isinstance(answer, Action):
+            answer = await _wait_or_drop(self, self.owner, answer)
+        if answer:
+            await self.push(answer)
+        else:
+            await super().smtp_DATA(arg)
 
 
 class _Handler:
