@@ -13,7 +13,7 @@ from accounts.actions import resume_mended_account
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
-from accounts.presets import PRESETS, Provider
+from accounts.presets import PRESETS
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,6 @@ CAUSES = (
           "Wait a while and check again; if it stays, ask the provider whether it blocks this address."),
     Cause(r"", "{host} broke off ({phase}): {text}", "Check host, port and security. " + CHECK_PORTS),
 )  # fmt: skip
-_GOOGLE_OR_MICROSOFT = {provider: preset.how_to for provider, preset in PRESETS.items()}
 
 
 def check_account(account: SmtpAccount) -> Check:
@@ -116,13 +115,14 @@ def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:
     reply = " ".join(str(part) for part in (failure.code, failure.enhanced_code, failure.text) if part)
     case = f"{failure.phase} {account.security} {account.port}: {reply}"
     cause = next(cause for cause in CAUSES if re.search(cause.pattern, case, re.IGNORECASE))
+    preset = PRESETS.get(account.provider)
     words = {
         "host": account.host,
         "port": account.port,
         "username": account.username,
         "phase": failure.phase.label,
         "text": reply,
-        "how_to": _GOOGLE_OR_MICROSOFT.get(Provider(account.provider), ""),
+        "how_to": preset.how_to if preset else "",
     }
     return Check(
         False, failure.phase, cause.problem.format(**words).strip(), cause.cure.format(**words).strip()

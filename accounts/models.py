@@ -82,13 +82,18 @@ class SmtpAccount(models.Model):
         """Fills in the preset; refuses what can't work, or would give the password away."""
         self.fill_in_preset()
         errors = {
+            **{field: self._text_problem(field) for field in ("name", "email", "from_name", "imap_host")},
             "host": self._host_problem(),
-            "username": self._login_problem(),
+            "username": self._text_problem("username") or self._login_problem(),
             "security": self._security_problem(),
             "daily_limit": self._limit_problem(),
         }
         if errors := {field: problem for field, problem in errors.items() if problem}:
             raise ValidationError(errors)
+
+    def _text_problem(self, field: str) -> str:
+        """Line breaks would end a header; what is no character at all can't be stored."""
+        return "" if getattr(self, field).isprintable() else "This has a character that can't be printed."
 
     def _host_problem(self) -> str:
         if not self.host:

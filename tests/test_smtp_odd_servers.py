@@ -3,8 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,28 +11,7 @@ from hypothesis import strategies as st
 
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
-
-GREETING = b"220 odd ESMTP\r\n"
-OFFER = b"250-odd\r\n250 AUTH PLAIN\r\n"
-Talk = Callable[[socket.socket], None]
-
-
-@contextmanager
-def odd_server(talk: Talk) -> Iterator[int]:
-    """A server that talks this way to one caller, then hangs up."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def serve() -> None:
-            with listener.accept()[0] as caller:
-                caller.settimeout(20)
-                with suppress(OSError):  # the caller had enough
-                    talk(caller)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield listener.getsockname()[1]
-        thread.join(20)
-        assert not thread.is_alive()
+from tests.odd_server import GREETING, OFFER, Talk, odd_server, says
 
 
 def hand_over(connection: SmtpConnection):
@@ -52,18 +30,6 @@ def failure_with(talk: Talk, deadline: float = 5, timeout: float = 2, **fields) 
             assert len(failed.value.text) <= 500
             assert failed.value.text.isprintable()
     return failed.value
-
-
-def says(*parts: bytes) -> Talk:
-    """Sends each part after it was spoken to once; the first at once."""
-
-    def talk(caller: socket.socket) -> None:
-        for part in parts:
-            caller.sendall(part)
-            if not caller.recv(65536):
-                return
-
-    return talk
 
 
 def forever(part: bytes, pause: float = 0, before: bytes = b"") -> Talk:
