@@ -54,12 +54,13 @@ def ensure_superuser() -> None:
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
 
-    if get_user_model().objects.filter(is_superuser=True).exists():
+    users = get_user_model().objects
+    if users.filter(is_superuser=True).exists():
         return
-    if os.environ.get("DJANGO_SUPERUSER_PASSWORD"):
-        os.environ.setdefault("DJANGO_SUPERUSER_USERNAME", "admin")
-        os.environ.setdefault("DJANGO_SUPERUSER_EMAIL", "")
-        call_command("createsuperuser", interactive=False)
+    if password := os.environ.get("DJANGO_SUPERUSER_PASSWORD"):
+        name = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
+        users.create_superuser(name, os.environ.get("DJANGO_SUPERUSER_EMAIL") or "", password)
+        print(f"Made the first user of the admin: {name}", flush=True)
     elif sys.stdin.isatty():
         print("The first user of the admin:")
         call_command("createsuperuser")

@@ -1,0 +1,107 @@
+"""`make run`: web and worker under one supervisor, with data that are there after a restart."""
+
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from config import embedded_postgres
+from config.demo.processes import free_port
+from tests.cluster import wait_for
+
+ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.acceptance
+
+
+class Run:
+    """`python -m config.run` on data of its own."""
+
+    def __init__(self, var: Path, **environment: str):
+        self.var, self.port = var, free_port(0)
+        self.log = var / "run.log"
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "config.run"],
+                cwd=ROOT,
+                env={
+                    **os.environ,
+                    "BATCHWISE_VAR": str(var),
+                    "PORT": str(self.port),
+                    "BIND": "",
+                    **environment,
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def answers(self) -> bool:
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/admin/login/", timeout=5) as page:
+                return b"Batchwise" in page.read()
+        except OSError:
+            return False
+
+    def says(self, text: str) -> bool:
+        return text in self.log.read_text()
+
+    def end(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def run(tmp_path):
+    tmp_path.chmod(0o755)
+    started: list[Run] = []
+
+    def start(**environment: str) -> Run:
+        started.append(Run(tmp_path, **environment))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.end(signal.SIGTERM)
+    embedded_postgres.stop(tmp_path / "postgres")
+
+
+def is_over(run: Run) -> bool:
+    return not (run.var / "postgres" / "postmaster.pid").exists()
+
+
+def test_it_serves_works_and_ends_whole_and_knows_its_user_after_a_restart(run):
+    first = run(DJANGO_SUPERUSER_USERNAME="office", DJANGO_SUPERUSER_PASSWORD="a long word")
+    wait_for(first.answers)
+    wait_for(lambda: first.says("Email scheduler started"))
+    assert first.says("Made the first user of the admin: office")
+    assert not first.says("a long word")
+    assert first.end(signal.SIGINT) == 130
+    assert is_over(first)
+
+    again = run(DJANGO_SUPERUSER_PASSWORD="")
+    wait_for(again.answers)
+    assert not again.says("Nobody can log in yet")
+    assert again.end(signal.SIGTERM) == 143
+    assert is_over(again)
+
+
+def test_without_a_user_and_a_terminal_it_says_how_to_make_one_and_goes_on(run):
+    started = run(DJANGO_SUPERUSER_PASSWORD="")
+    wait_for(started.answers)
+    assert started.says("Nobody can log in yet: run `.venv/bin/python manage.py createsuperuser`")
+
+
+def test_a_second_one_on_the_same_data_is_refused_and_the_first_goes_on(run):
+    first = run(DJANGO_SUPERUSER_PASSWORD="a long word")
+    wait_for(first.answers)
+    second = run()
+    assert second.process.wait(60) == 1
+    assert second.says("Batchwise runs here already")
+    assert first.answers()
