@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's; it names addresses
+logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd's; it names addresses
 # On loopback a log-in without TLS is what is wanted.
 warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS")
 
