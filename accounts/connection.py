@@ -78,9 +78,9 @@ class SmtpConnection:
         """Connects, secures and logs in. Raises SmtpFailure in phase CONNECT, TLS or AUTH."""
         try:
             self._open()
-        except SmtpFailure:
+        except SmtpFailure as failure:
             self.close()
-            raise
+            raise self._without_password(failure) from None
 
     def _open(self) -> None:
         with self._phase(Phase.CONNECT):
@@ -113,6 +113,7 @@ class SmtpConnection:
         with self._phase(Phase.DATA):
             self._expect(Phase.DATA, smtp.docmd("DATA"), 354)
             smtp.send(_transparent(message))
+            smtp.hurry()  # out of time by now: the dot is not sent, nothing was accepted
         with self._phase(Phase.DOT):
             smtp.send(b".\r\n")
             return self._expect(Phase.DOT, smtp.getreply(), 250)
@@ -232,6 +233,18 @@ class SmtpConnection:
         except (smtplib.SMTPException, OSError, ValueError):
             self._drop()
 
+    def _without_password(self, failure: SmtpFailure) -> SmtpFailure:
+        """The failure, without what a server may quote of the log-in that it refuses."""
+        try:
+            password = self.account.password.reveal()
+        except UndecryptableSecret:
+            return failure
+        text = failure.text
+        if password:
+            for quoted in (_plain(self.account.username, password), _base64(password), password):
+                text = text.replace(quoted.removeprefix("PLAIN "), "…")
+        return SmtpFailure(failure.phase, text, failure.code, failure.enhanced_code)
+
     def _drop(self) -> None:
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
@@ -239,7 +252,11 @@ class SmtpConnection:
 
 
 def _plain(username: str, password: str) -> str:
-    return "PLAIN " + base64.b64encode(f"\0{username}\0{password}".encode()).decode()
+    return "PLAIN " + _base64(f"\0{username}\0{password}")
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _ascii_domain(address: str) -> str:
