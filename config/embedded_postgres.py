@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -217,14 +218,15 @@ def _alone(data: Path) -> Iterator[None]:
 
 def _run(directory: Path, program: str, *arguments: object) -> None:
     """Runs a program of PostgreSQL's in this directory, as its owner when we are root."""
-    owner = directory.stat()
-    as_owner = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
+    as_owner: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        as_owner = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []}
     command = [str(_programs() / program), *(str(argument) for argument in arguments)]
     with tempfile.TemporaryFile("w+") as output:  # no pipe: the server would keep it open
         done = subprocess.run(
-            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-            **(as_owner if os.geteuid() == 0 else {}),
-        )  # fmt: skip
+            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output, **as_owner
+        )
         if done.returncode:
             output.seek(0)
             raise subprocess.CalledProcessError(done.returncode, program, stderr=output.read())
