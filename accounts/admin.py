@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from accounts.actions import resume_account
-from accounts.checking import check_account
+from accounts.checking import check_accounts
 from accounts.forms import SmtpAccountForm
 from accounts.models import SmtpAccount
 
@@ -32,6 +32,16 @@ class SmtpAccountAdmin(admin.ModelAdmin):
         ("Sent folder", {"fields": ("imap_host", "imap_port"), "classes": ("collapse",)}),
     )
 
+    def get_fieldsets(self, request: HttpRequest, obj: SmtpAccount | None = None) -> Any:
+        """Who may only look sees no field for a password."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if self.has_change_permission(request, obj) or (obj is None and self.has_add_permission(request)):
+            return fieldsets
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name != "new_password"]})
+            for title, options in fieldsets
+        ]
+
     @admin.display(description="state")
     def state(self, account: SmtpAccount) -> str:
         if not account.is_enabled:
@@ -45,8 +55,7 @@ class SmtpAccountAdmin(admin.ModelAdmin):
 
     @admin.action(description="Check connection", permissions=["change"])
     def check_connection(self, request: HttpRequest, queryset: QuerySet[SmtpAccount]) -> None:
-        for account in queryset:
-            check = check_account(account)
+        for account, check in check_accounts(queryset):
             level = messages.SUCCESS if check.ok else messages.ERROR
             self.message_user(request, f"{account.email}: {check}", level)
 

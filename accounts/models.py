@@ -100,6 +100,10 @@ class SmtpAccount(models.Model):
             return "Enter the SMTP host, or choose a provider that is known."
         if not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", self.host):
             return "Enter the host's name alone, such as smtp.example.com: no http://, no port."
+        owner, preset = provider_for_host(self.host), PRESETS.get(self.provider)
+        if owner != Provider.CUSTOM and preset and preset.host != self.host:
+            label = Provider(owner).label
+            return f"This is the host of {label}: choose that provider, or leave the host empty."
         return ""
 
     def _login_problem(self) -> str:

@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -84,6 +85,7 @@ def test_security_and_port_left_empty_are_the_usual_ones(
     [
         ({"host": ""}, "host", "Enter the SMTP host, or choose a provider"),
         ({"host": "https://smtp.example"}, "host", "no http://, no port"),
+        ({"provider": "microsoft365", "host": "smtp.gmail.com"}, "host", "This is the host of Gmail"),
         ({"username": "me"}, "username", "Enter the password, too"),
         ({"daily_limit": "0"}, "daily_limit", "greater than or equal to 1"),
         ({"port": "70000"}, "port", "less than or equal to 65535"),
@@ -173,6 +175,31 @@ def test_check_connection_says_for_each_what_is_wrong_and_resumes_what_is_mended
     good.refresh_from_db()
     assert not good.is_paused
     assert not server.received
+
+
+def test_who_may_only_look_sees_the_account_and_changes_nothing(client: Client) -> None:
+    account = make_account(username="me", password=PASSWORD)
+    pause_account(account.pk, "Because.")
+    user = User.objects.create_user("looker", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_smtpaccount"))
+    client.force_login(user)
+    page = client.get(change_url(account)).content.decode()
+    assert "a1@sender.example" in page
+    assert 'type="password"' not in page
+    assert client.post(change_url(account), form(name="renamed")).status_code == 403
+    assert client.get(ADD).status_code == 403
+    for action in ("resume", "check_connection"):
+        act(client, action, account)
+    assert SmtpAccount.objects.get().is_paused
+
+
+def test_who_may_only_add_can_enter_a_password(client: Client) -> None:
+    user = User.objects.create_user("adder", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="add_smtpaccount"))
+    client.force_login(user)
+    assert 'type="password"' in client.get(ADD).content.decode()
+    client.post(ADD, form(new_password=PASSWORD))
+    assert SmtpAccount.objects.get().password.reveal() == PASSWORD
 
 
 def test_resume_lets_paused_accounts_send_again(admin_client: Client) -> None:

@@ -1,7 +1,8 @@
 """check_account against real servers: each cause is told in plain words, with what mends it."""
 
 import socket
-from contextlib import contextmanager
+import threading
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from cryptography.fernet import Fernet
 from django.utils import timezone
 
 from accounts.actions import pause_account
-from accounts.checking import CAUSES, Check, check_account, explain
+from accounts.checking import CAUSES, Check, check_account, check_accounts, explain
 from accounts.connection import SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
@@ -193,6 +194,24 @@ def test_a_pause_that_came_during_the_check_stays():
         pause_account(account.pk, "The server does not let this account send.")
         assert not check_account(account).resumed
     assert SmtpAccount.objects.get().is_paused
+
+
+def test_many_accounts_are_checked_at_a_time_and_each_gets_its_own_answer():
+    meet = threading.Barrier(3, timeout=20)
+
+    def at_once(phase, login, rcpt):
+        if phase == "auth":
+            meet.wait()  # passes only when three log-ins are under way together
+
+    with ExitStack() as stack:
+        servers = [stack.enter_context(LocalSmtpServer({"me": PASSWORD}, script=at_once)) for _ in range(3)]
+        accounts = [
+            make_account(f"a{n}", port=server.port, username="me", password=PASSWORD if n else "wrong")
+            for n, server in enumerate(servers)
+        ]
+        checked = check_accounts(accounts)
+    assert [account for account, _ in checked] == accounts
+    assert [check.ok for _, check in checked] == [False, True, True]
 
 
 def test_a_failed_check_leaves_the_pause():

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.checking import check_account
+from accounts.checking import check_accounts
 from accounts.models import SmtpAccount
 
 
@@ -16,8 +16,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, email: str | None, **options: Any) -> None:
         accounts = _accounts(email)
         failed = 0
-        for account in accounts:
-            check = check_account(account)
+        for account, check in check_accounts(accounts):
             failed += not check.ok
             self.stdout.write(f"{'ok' if check.ok else 'FAILED':6}  {account.email}: {check}")
         if failed:
