@@ -9,12 +9,12 @@ REQUIREMENTS := requirements/app.txt requirements/dev.txt
 COMPILE := $(BIN)/pip-compile --quiet --strip-extras --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 STOP := $(BIN)/python -m config.embedded_postgres stop
 # A PostgreSQL of its own, whatever the environment and .env say. Ctrl-C ends the command, then stops it too.
-TEST_ENVIRONMENT := trap : INT; export BATCHWISE_VAR=var/test BATCHWISE_ENV=development DATABASE_URL=
+OWN := trap : INT; export BATCHWISE_ENV=development DATABASE_URL=
 # Overridable: make install PYTHON=/path/to/python3.12
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
-.PHONY: help install demo test lint run stop lock clean
+.PHONY: help install demo test lint bench run stop lock clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -35,23 +35,26 @@ demo: install ## the main job on this machine, from an import to sent mail
 	@$(BIN)/python -m config.demo
 
 test: install ## all tests, on an embedded PostgreSQL of their own; ARGS="-k name" chooses
-	@$(TEST_ENVIRONMENT); code=0; $(BIN)/python -m pytest $(ARGS) || code=$$?; $(STOP); exit $$code
+	@$(OWN) BATCHWISE_VAR=var/test; code=0; $(BIN)/python -m pytest $(ARGS) || code=$$?; $(STOP); exit $$code
 
 lint: install ## format, lint, types, room borders, migrations, deployment checks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@$(TEST_ENVIRONMENT); code=0; set -x; $(BIN)/mypy && $(BIN)/lint-imports && \
+	@$(OWN) BATCHWISE_VAR=var/test; code=0; set -x; $(BIN)/mypy && $(BIN)/lint-imports && \
 		$(BIN)/python manage.py makemigrations --check --dry-run || code=$$?; { set +x; } 2>/dev/null; $(STOP); exit $$code
 	@set -a; source .env.example; \
 		SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))'); \
 		CREDENTIAL_KEYS=$$($(BIN)/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'); \
 		set +a -x; $(BIN)/python manage.py check --deploy --fail-level WARNING
 
+bench: install ## how long the steps take on this machine
+	@$(OWN) BATCHWISE_VAR=var/bench; code=0; $(BIN)/python -m config.bench || code=$$?; $(STOP); exit $$code
+
 run: install ## web and worker, with data that stays (var/)
 	@$(BIN)/python -m config.run
 
 stop: install ## stops an embedded PostgreSQL that was left running
-	@for data in var/postgres var/demo/postgres var/test/postgres; do $(STOP) $$data; done
+	@for data in var/postgres var/demo/postgres var/test/postgres var/bench/postgres; do $(STOP) $$data; done
 
 lock: install ## compiles requirements/*.in to *.txt, with the newest versions
 	$(COMPILE) --upgrade --output-file requirements/app.txt requirements/app.in
