@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import quote, urlencode
@@ -37,10 +38,8 @@ class Cluster:
 
     def kill_group(self) -> None:
         """kill -9 of the main process and all its children, at once."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait(10)
 
     def terminate_group(self, timeout: float = 30) -> None:

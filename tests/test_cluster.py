@@ -1,6 +1,7 @@
 """A real qcluster sends through a real SMTP server, and is killed while it does."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from django_q.models import OrmQ, Schedule
@@ -74,7 +75,7 @@ def test_two_clusters_share_the_work_and_keep_the_pace_and_the_limits(server, st
     assert_nothing_lost_or_doubled(server)
     assert Counter(message.login for message in server.received) == {"one": 30, "two": 30}
     begun = list(Batch.objects.order_by("created").values_list("created", flat=True))
-    gaps = [(after - before).total_seconds() for before, after in zip(begun, begun[1:], strict=False)]
+    gaps = [(after - before).total_seconds() for before, after in pairwise(begun)]
     assert min(gaps) >= 1
     assert max(Batch.objects.values_list("size", flat=True)) == 10
 
