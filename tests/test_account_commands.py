@@ -19,6 +19,7 @@ LOCAL = ("--host", "127.0.0.1", "--port", "2525", "--security", "none")
 def password_variable(monkeypatch):
     monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
     monkeypatch.setenv("EMPTY", "")
+    monkeypatch.setenv("NO_UTF8", "\udcff")
     monkeypatch.delenv("NOT_SET", raising=False)
 
 
@@ -89,6 +90,7 @@ def test_the_spaces_in_a_copied_app_password_are_not_part_of_it(monkeypatch):
     [
         (("--password-env", "NOT_SET", *LOCAL), "The environment variable NOT_SET is not set"),
         (("--password-env", "EMPTY", *LOCAL), "The environment variable EMPTY is not set"),
+        (("--password-env", "NO_UTF8", *LOCAL), "variable NO_UTF8 holds is not UTF-8"),
         (("--email", "nonsense", *LOCAL), "Email: Enter a valid email address."),
         (("--email", "Taken@Sender.example", *LOCAL), "There is an account with this address already."),
         (("--daily-limit", "0", *LOCAL), "Daily limit: Ensure this value is greater than or equal to 1."),
@@ -149,7 +151,7 @@ def test_check_account_without_address_checks_all_and_fails_when_one_does():
     ]
 
 
-@pytest.mark.parametrize("arguments", [(), ("nobody@sender.example",)])
+@pytest.mark.parametrize("arguments", [(), ("nobody@sender.example",), ("\udcff",)])
 def test_check_account_refuses_where_there_is_none(arguments):
     with pytest.raises(CommandError, match=r"There is no account.*add_account adds one"):
         run("check_account", *arguments)

@@ -54,9 +54,12 @@ class Command(BaseCommand):
 def _password(variable: str | None) -> str:
     if variable is None:
         return ""
-    if not os.environ.get(variable):
+    password = os.environ.get(variable)
+    if not password:
         raise CommandError(f"The environment variable {variable} is not set: put the password into it.")
-    return os.environ[variable]
+    if any("\ud800" <= char <= "\udfff" for char in password):  # how Python shows what is no UTF-8
+        raise CommandError(f"What the environment variable {variable} holds is not UTF-8.")
+    return password
 
 
 def _sentence(error: ValidationError) -> str:

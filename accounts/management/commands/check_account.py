@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.checking import check_accounts
 from accounts.models import SmtpAccount
+from accounts.reply import one_line
 
 
 class Command(BaseCommand):
@@ -24,9 +25,10 @@ class Command(BaseCommand):
 
 
 def _accounts(email: str | None) -> list[SmtpAccount]:
-    accounts = list(SmtpAccount.objects.filter(**({"email__iexact": email} if email else {})))
-    if not accounts and email:
-        raise CommandError(f"There is no account {email}: add_account adds one.")
+    accounts = list(SmtpAccount.objects.all())
+    if email:
+        accounts = [account for account in accounts if account.email.lower() == email.lower()]
     if not accounts:
-        raise CommandError("There is no account: add_account adds one.")
+        named = f" {one_line(email)}" if email else ""
+        raise CommandError(f"There is no account{named}: add_account adds one.")
     return accounts
