@@ -1,8 +1,14 @@
 """Fixtures of all tests. Real parts only: PostgreSQL, an SMTP server on loopback, a qcluster."""
 
+import signal
+
 import pytest
 
 from tests.cluster import Cluster
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and so all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.smtp_fixtures"]
 
