@@ -3,7 +3,8 @@
 from typing import Any
 
 from django import forms
-from django.utils.html import format_html_join
+from django.utils.html import format_html_join, urlize
+from django.utils.safestring import mark_safe
 
 from accounts.actions import tidy_password
 from accounts.models import SmtpAccount
@@ -18,7 +19,7 @@ class SmtpAccountForm(forms.ModelForm):
 
     security = forms.ChoiceField(required=False, choices=TLS_CHOICES)
     new_password = forms.CharField(
-        label="password",
+        label="Password",
         required=False,
         strip=False,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),
@@ -39,13 +40,17 @@ class SmtpAccountForm(forms.ModelForm):
             self.fields[name].required = False
         if not self.instance.pk:
             self.initial.update(port=None, security="")
+        self._explain_fields()
+
+    def _explain_fields(self) -> None:
         self.fields["host"].help_text = "Empty: the provider's, with its port and security."
+        self.fields["username"].help_text = "Empty with a password: the address. Without both nobody logs in."
         self.fields["port"].help_text = "Empty: the usual one."
         self.fields["name"].help_text = "What the team calls it. Empty: the address."
         self.fields["provider"].help_text = format_html_join(
             "",
             "<div>{}: {}</div>",
-            ((Provider(name).label, preset.how_to) for name, preset in PRESETS.items()),
+            ((Provider(name).label, mark_safe(urlize(preset.how_to))) for name, preset in PRESETS.items()),  # noqa: S308
         )
         self.fields["new_password"].help_text = (
             "One is stored, encrypted. Leave empty to keep it."
