@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from sending.status import queue_status
 
-WIDTH = 20
+WIDTH = 10
 
 
 def until_all_is_sent(seconds: float) -> Iterator[dict[str, Any]]:

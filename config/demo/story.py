@@ -27,7 +27,7 @@ class Mailbox:
 
 MAILBOXES = (
     Mailbox("Office", "office@school.example", 60, "demo-office-1"),
-    Mailbox("Parents' council", "parents@school.example", 80, "demo-parents-2"),
+    Mailbox("Parents", "parents@school.example", 80, "demo-parents-2"),
     Mailbox("Library", "library@school.example", 100, "demo-library-3"),
 )
 
