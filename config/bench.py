@@ -80,8 +80,8 @@ def prepare(port: int) -> None:
         cursor.execute("ANALYZE")
     add_account(
         email="bench@sender.example", host="127.0.0.1", port=port, security="none",
-        username="bench", password="bench", daily_limit=1_000_000,
-    )  # noqa: S106  # fmt: skip
+        username="bench", password="bench", daily_limit=1_000_000,  # noqa: S106
+    )  # fmt: skip
 
 
 def write(name: str, contact_list: str) -> Campaign:

@@ -1,9 +1,11 @@
 """The processes of the demonstration: real ones, each with a log file, ended together."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -27,10 +29,12 @@ class Processes:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+            with suppress(ProcessLookupError):  # children whose parent was killed
+                os.killpg(process.pid, signal.SIGKILL)
 
     def start(self, name: str, *arguments: str) -> None:
         """Starts `python ARGUMENTS` in the background; its output goes to NAME.log."""
-        with self.log(name).open("wb") as log:
+        with self.log(name).open("ab") as log:
             self.running[name] = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=settings.BASE_DIR,
