@@ -50,10 +50,6 @@ lint: install ## format, lint, types, room borders, migrations, deployment check
 bench: install ## how long the steps take on this machine
 	@$(OWN) BATCHWISE_VAR=var/bench; code=0; $(BIN)/python -m config.bench || code=$$?; $(STOP); exit $$code
 
-bench: install ## how long the steps take here, as a table (docs/benchmarks.md)
-	@trap : INT; export BATCHWISE_VAR=var/bench BATCHWISE_ENV=development DATABASE_URL=; code=0; \
-		$(BIN)/python -m config.bench || code=$$?; $(STOP); exit $$code
-
 run: install ## web and worker, with data that stays (var/)
 	@$(BIN)/python -m config.run
 
