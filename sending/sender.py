@@ -30,7 +30,13 @@ def send_batch(batch_id: int) -> str:
     if token is None:
         return f"Batch {batch_id} was started before"
     sender = _Sender(batch_id, token)
-    if not sender.send():
+    try:
+        is_ours = sender.send()
+    except Exception:
+        if not sender.in_hand:
+            settle.settle(batch_id, token)  # nothing is in doubt: the rest goes back unharmed
+        raise
+    if not is_ours:
         return f"Batch {batch_id} was recovered while it was being sent"
     settled = settle.settle(batch_id, token)
     if settled is None:
@@ -65,6 +71,7 @@ class _Sender:
         self.connections: dict[int, SmtpConnection] = {}
         self.effects = effects.Effects(self.hold)
         self.started = time.monotonic()
+        self.in_hand = False  # whether a mail was begun that has no ledger row yet
 
     def send(self) -> bool:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
@@ -79,10 +86,12 @@ class _Sender:
                 if self._must_stop():
                     return True
                 is_first = False
+                self.in_hand = True
                 attempt = self._attempt(mail, letters[mail.pk])
                 if not ledger.record(self.hold, attempt):
                     ledger.record_late_truth(self.hold, attempt)
                     return False
+                self.in_hand = False
                 self.effects.follow(mail, attempt)
             return True
         finally:
