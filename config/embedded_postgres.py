@@ -61,6 +61,8 @@ def stop(data: Path) -> bool:
         if not _is_alive(data):
             return False
         _run(data, "pg_ctl", "stop", "-D", ".", "-w", "-m", "fast")
+        if (sockets := _socket_directory(data)) != data:
+            shutil.rmtree(sockets)
     return True
 
 

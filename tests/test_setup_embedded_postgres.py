@@ -89,7 +89,9 @@ def test_many_may_start_it_at_once(folder):
 def test_any_path_will_do(folder, name):
     data = folder / name / "postgres"
     assert rows(data) == 1
+    sockets = Path(embedded_postgres.start(data)["HOST"])
     embedded_postgres.stop(data)
+    assert sockets == data or not sockets.exists()
     assert rows(data) == 2
 
 
