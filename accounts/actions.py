@@ -4,6 +4,8 @@ import logging
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from accounts.models import SmtpAccount
 from accounts.presets import Provider
 
@@ -69,3 +71,17 @@ def resume_mended_account(account: SmtpAccount) -> bool:
     account.pause_reason = ""
     logger.info("Account %s resumed: it works again", account.pk)
     return True
+
+
+def encrypt_passwords_anew() -> int:
+    """Encrypts all stored passwords with the first of CREDENTIAL_KEYS, so that old keys can go.
+
+    Returns how many. Raises UndecryptableSecret, and changes none, where a key is missing.
+    """
+    with transaction.atomic():
+        accounts = SmtpAccount.objects.select_for_update().exclude(password="").order_by("id")
+        for account in accounts:
+            account.password = account.password.reveal()
+            account.save(update_fields=["password"])
+    logger.info("Passwords of %s accounts encrypted anew", len(accounts))
+    return len(accounts)

@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail.utils import DNS_NAME
 
+from accounts.addresses import ascii_domain
 from accounts.client import BoundedSmtp, BoundedSmtpTls
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
@@ -260,11 +261,11 @@ def _base64(text: str) -> str:
 
 
 def _ascii_domain(address: str) -> str:
-    """The address with its domain in IDNA, which any server takes; as it is where that fails."""
+    """The address with its domain in ASCII; as it is where that fails."""
     local, at, domain = address.rpartition("@")
     try:
-        return local + at + domain.encode("idna").decode("ascii")
-    except UnicodeError:
+        return local + at + ascii_domain(domain)
+    except ValueError:
         return address
 
 

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, Sum
 from django.db.models.functions import Lower, Now
 from django_q.tasks import async_task
 
+from accounts.addresses import ascii_domain
 from accounts.models import SmtpAccount
 from sending import capacity, lanes
 from sending.campaign import campaign_model
@@ -50,7 +51,7 @@ def dispatch() -> Dispatched:
         accounts = _lock_accounts()
         due = lanes.due(pacing, list(accounts))
         claims = _claim(pacing, accounts, due.accounts)
-        batches = [_write_batch(account, part) for account, part in _split(pacing, claims)]
+        batches = [_write_batch(accounts, lane, part) for lane, part in _split(pacing, claims)]
     return Dispatched(len(batches), len(claims), _next_look(pacing, due, claims))
 
 
@@ -151,19 +152,17 @@ def _split(pacing: Pacing, claims: list[Claim]) -> list[tuple[int | None, list[C
 WRITE_CLAIMS = """
 UPDATE sending_queuedemail mail
 SET status = 'sending', batch_id = %s, account_id = claim.account, position = claim.position - 1,
-    message_id = COALESCE(NULLIF(mail.message_id, ''),
-        '<' || claim.unique_id || '@' || split_part(account.email, '@', 2) || '>'),
+    message_id = COALESCE(NULLIF(mail.message_id, ''), claim.message_id),
     dated_at = COALESCE(mail.dated_at, now())
 FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) WITH ORDINALITY
-         AS claim(mail, account, unique_id, position)
-JOIN accounts_smtpaccount account ON account.id = claim.account
+         AS claim(mail, account, message_id, position)
 WHERE mail.id = claim.mail AND mail.status = 'pending'
 """
 
 
-def _write_batch(account: int | None, claims: list[Claim]) -> Batch:
+def _write_batch(accounts: dict[int, SmtpAccount], lane: int | None, claims: list[Claim]) -> Batch:
     batch = Batch.objects.create(
-        account_id=account, size=len(claims), lease=Now() + timedelta(seconds=settings.BATCH_LEASE)
+        account_id=lane, size=len(claims), lease=Now() + timedelta(seconds=settings.BATCH_LEASE)
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -172,7 +171,7 @@ def _write_batch(account: int | None, claims: list[Claim]) -> Batch:
                 batch.pk,
                 [claim.mail for claim in claims],
                 [claim.account for claim in claims],
-                [str(uuid4()) for _ in claims],
+                [message_id(accounts[claim.account].email) for claim in claims],
             ],
         )
         if cursor.rowcount != len(claims):
@@ -180,3 +179,12 @@ def _write_batch(account: int | None, claims: list[Claim]) -> Batch:
     # django-q2's queue is in the same database: the wake-up commits with the claim, or not at all.
     async_task("sending.jobs.send_batch", batch.pk)
     return batch
+
+
+def message_id(sender: str) -> str:
+    """A new Message-ID (RFC 5322 section 3.6.4) in the domain of this address."""
+    try:
+        domain = ascii_domain(sender.rpartition("@")[2])
+    except ValueError:
+        domain = "batchwise.invalid"  # such an address is refused when it is used; others go on
+    return f"<{uuid4()}@{domain}>"

@@ -21,8 +21,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from itertools import chain, repeat
 
-import idna
-
+from accounts.addresses import ascii_domain
 from sending.composer import ComposeError, Enclosure, Letter
 
 # 7 bit: a server without 8BITMIME takes it, and no relay has to convert (and break a signature).
@@ -80,11 +79,10 @@ def ascii_address(address: str) -> str:
     Raises ComposeError for what is no address or needs SMTPUTF8 (RFC 6531), which few servers have.
     """
     local, at, domain = address.rpartition("@")
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError:
-            raise ComposeError("The domain of the address can't be expressed in a message.") from None
+    try:
+        domain = ascii_domain(domain)
+    except ValueError:
+        raise ComposeError("The domain of the address can't be expressed in a message.") from None
     if not local.isascii():
         raise ComposeError("The address has letters before the @ that few servers take (SMTPUTF8).")
     valid = at and _LOCAL_PART.fullmatch(local) and _DOMAIN.fullmatch(domain)

@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from cryptography.fernet import Fernet
 from django.core import serializers
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.forms import model_to_dict
 from django.template import Context, Template
@@ -101,3 +101,27 @@ def test_a_password_that_was_tampered_with_is_not_decrypted_and_not_told():
     with pytest.raises(UndecryptableSecret) as refused:
         Secret(secret.ciphertext[:-8] + "AAAAAAA=").reveal()
     assert secret.ciphertext[:20] not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.django_db
+def test_after_encrypting_anew_the_old_key_can_go(settings):
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    settings.CREDENTIAL_KEYS = [old]
+    make_account("with", username="me", password=PASSWORD)
+    make_account("without")
+    settings.CREDENTIAL_KEYS = [new, old]
+    call_command("encrypt_passwords_anew", stdout=(out := StringIO()))
+    settings.CREDENTIAL_KEYS = [new]
+    assert "Encrypted 1 passwords" in out.getvalue()
+    assert SmtpAccount.objects.get(name="with").password.reveal() == PASSWORD
+    assert not SmtpAccount.objects.get(name="without").password
+
+
+@pytest.mark.django_db
+def test_encrypting_anew_without_the_old_key_changes_nothing(settings):
+    make_account(username="me", password=PASSWORD)
+    before = in_postgres()
+    settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(CommandError, match="CREDENTIAL_KEYS lacks"):
+        call_command("encrypt_passwords_anew")
+    assert in_postgres() == before

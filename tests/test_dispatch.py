@@ -56,6 +56,13 @@ def test_message_id_and_date_are_fixed_by_the_first_claim():
     assert (mail.message_id, mail.dated_at) == before
 
 
+def test_a_message_id_is_ascii_whatever_the_accounts_domain():
+    make_account("office", email="office@münchen.example")
+    queue(make_list(1))
+    dispatch()
+    assert claimed().get().message_id.endswith("@xn--mnchen-3ya.example>")
+
+
 def test_no_account_is_claimed_for_beyond_its_limit_and_the_rest_waits():
     make_account("a1", daily_limit=2)
     make_account("a2", daily_limit=3)
