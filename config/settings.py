@@ -1,5 +1,6 @@
 """All settings, read from the environment (or .env). .env.example lists and explains them."""
 
+import socket
 from typing import Any
 
 from django.urls import reverse_lazy
@@ -64,7 +65,11 @@ DATABASE: dict[str, Any] = environment.external_database() or {
     **embedded_postgres.start(POSTGRES_DATA),
 }
 # The promises rest on this: no mail is started before the ledger row of the last one is on disk.
-DATABASE["OPTIONS"] = {**DATABASE.get("OPTIONS", {}), "options": "-c synchronous_commit=on"}
+DATABASE["OPTIONS"] = {
+    "connect_timeout": 5,
+    **DATABASE.get("OPTIONS", {}),
+    "options": "-c synchronous_commit=on",
+}
 DATABASE["CONN_MAX_AGE"] = 60
 DATABASE["CONN_HEALTH_CHECKS"] = True
 DATABASES = {"default": DATABASE}
@@ -120,11 +125,18 @@ BATCH_LEASE = environment.whole_number("BATCH_LEASE", 120)
 SMTP_TIMEOUT = environment.whole_number("SMTP_TIMEOUT", 20)
 # A file of certificate authorities (PEM) to trust instead of the system's: for servers with their own.
 SMTP_CA_FILE = env.str("SMTP_CA_FILE", "")
+# The name under which this host's cluster shows that it lives; two on one host need one each.
+CLUSTER = env.str("CLUSTER", "").strip() or socket.gethostname()
+# Seconds of silence after which the watchdog starts a cluster anew, /healthz answers 503 ...
+SILENT_AFTER = environment.whole_number("SILENT_AFTER", 90)
+# ... and for which due mail may lie still beyond what the pace explains.
+STUCK_AFTER = environment.whole_number("STUCK_AFTER", 300)
 # Seconds after which a batch hands back what it has not started; below Q_CLUSTER's timeout.
 BATCH_BUDGET = 600
 Q_CLUSTER = {
     "name": "batchwise",
     "orm": "default",
+    "broker_class": "sending.broker.PulsingBroker",
     "workers": environment.whole_number("WORKERS", 4),
     "timeout": 900,
     "retry": 1200,

@@ -144,7 +144,7 @@ class BatchAdmin(ReadOnly):
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnly):
-    list_display = ("job", "at", "host", "duration", "outcome")
+    list_display = ("job", "host", "at", "duration", "outcome")
 
 
 @admin.register(Pacing)

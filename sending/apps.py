@@ -6,9 +6,11 @@ class SendingConfig(AppConfig):
     name = "sending"
 
     def ready(self) -> None:
-        from django_q.signals import post_spawn
+        from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
         from sending import drain, schedules
 
         post_migrate.connect(schedules.sync, sender=self)
         post_spawn.connect(drain.on_worker_start)
+        pre_execute.connect(drain.on_job_start)
+        post_execute_in_worker.connect(drain.on_job_end)

@@ -7,8 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from sending.models import Heartbeat
-from sending.status import OPEN, STATES, last_batches, queue_status, sent_today
+from sending.status import OPEN, STATES, last_batches, last_sign, queue_status, sent_today
 
 MOST_CAMPAIGNS = 30  # those that move and, after them, the latest ones
 ENDED = tuple(state for state in STATES if state not in OPEN)
@@ -29,7 +28,7 @@ def _figures() -> dict[str, Any]:
     return {
         "status": status,
         "sent_today": sent_today(),
-        "heartbeat": Heartbeat.objects.filter(job="dispatch").first(),
+        "heartbeat": last_sign(),
         "campaigns": _shown(status["campaigns"]),
         "hidden_campaigns": max(0, len(status["campaigns"]) - MOST_CAMPAIGNS),
         "batches": batches,

@@ -62,7 +62,7 @@ def _lock() -> bool:
 
 
 def _somebody_waits() -> bool:
-    return _campaigns_that_wait().exists()
+    return campaigns_that_wait().exists()
 
 
 def _next_look(pacing: Pacing, due: lanes.Due, claims: list[Claim]) -> float:
@@ -86,7 +86,7 @@ def _claim(pacing: Pacing, accounts: dict[int, SmtpAccount], due: set[int]) -> l
         left = {pk: min(pacing.batch_size, n) for pk, n in left.items()}
         slots = sum(left.values())
     claims: list[Claim] = []
-    for campaign in _campaigns_that_wait():
+    for campaign in campaigns_that_wait():
         if len(claims) >= slots or not any(left.values()):
             break
         own = {a.pk for a in campaign.accounts.all()} or set(left)
@@ -104,7 +104,7 @@ def _claim_campaign(campaign: int, slots: int, left: dict[int, int], own: set[in
     return claims
 
 
-def _campaigns_that_wait():
+def campaigns_that_wait():
     """Campaigns that may send now and have pending mails, in the order they were queued in."""
     waiting = (
         Tally.objects.filter(campaign=OuterRef("pk"), status=QueuedEmail.Status.PENDING)

@@ -1,10 +1,11 @@
-"""The proof that sending is alive: what each job last did, where and when, by Postgres' clock."""
+"""The proof that sending is alive: what each job last did in each cluster, by Postgres' clock."""
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
+from django.conf import settings
 from django.db.models.functions import Now
 
 from sending.models import Heartbeat
@@ -30,13 +31,14 @@ def beat(job: str) -> Iterator[Outcome]:
         _write(job, time.monotonic() - started, outcome.text)
 
 
+def forget_gone_clusters() -> None:
+    """Removes the heartbeats of clusters that have been silent for a week."""
+    Heartbeat.objects.filter(at__lt=Now() - timedelta(days=7)).delete()
+
+
 def _write(job: str, duration: float, outcome: str) -> None:
     Heartbeat.objects.update_or_create(
         job=job,
-        defaults={
-            "at": Now(),
-            "host": socket.gethostname(),
-            "duration": duration,
-            "outcome": outcome[:500],
-        },
+        host=settings.CLUSTER,
+        defaults={"at": Now(), "duration": duration, "outcome": outcome[:500]},
     )

@@ -5,7 +5,7 @@ import time
 from sending import actions, drain, sender, settle
 from sending import dispatch as dispatcher
 from sending import retry as retries
-from sending.heartbeat import beat
+from sending.heartbeat import beat, forget_gone_clusters
 from sending.models import Pacing
 
 # django-q2 looks at its schedules every 30 s; a job fills that time itself when the knobs want
@@ -44,12 +44,19 @@ def retry() -> str:
             return outcome.text
 
 
+def pulse() -> None:
+    """Shows that this cluster takes work; see sending.broker."""
+    with beat("pulse"):
+        pass
+
+
 def recover() -> str:
     """Settles the batches of workers that died, and adds the tally up."""
     with beat("recover") as outcome:
         outcome.text = f"{settle.recover()} batches recovered"
         actions.cancel_leftovers()
         settle.compact_tally()
+        forget_gone_clusters()
     return outcome.text
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from sending import settle
+from sending import drain, settle
 from sending.replies import Verdict
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,8 @@ def record(hold: Hold, attempt: Attempt, patience: float = 30) -> bool:
     """Writes the ledger row of an attempt and renews the lease: one committed statement.
 
     False: the batch is not this worker's any more, nothing was written, and no mail may follow.
-    A database that is away is tried again for `patience` seconds; then OperationalError is raised.
+    A database that is away is tried again for `patience` seconds, or until the worker
+    has to end; then OperationalError is raised.
     """
     values = {"batch": hold.batch, "token": hold.token, "lease": hold.lease, **attempt.columns()}
     give_up = time.monotonic() + patience
@@ -85,7 +86,7 @@ def record(hold: Hold, attempt: Attempt, patience: float = 30) -> bool:
                 return cursor.fetchone()[0] == 1
         except (OperationalError, InterfaceError):
             connection.close()
-            if time.monotonic() > give_up:
+            if time.monotonic() > give_up or drain.over.is_set():
                 raise
             logger.warning("The database is away; the ledger row of batch %s waits for it", hold.batch)
             time.sleep(1)

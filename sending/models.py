@@ -331,16 +331,19 @@ class Suppression(models.Model):
 
 
 class Heartbeat(models.Model):
-    """What a job last did: the proof that sending is alive."""
+    """What a job last did in one cluster: the proof that this cluster is alive."""
 
-    job = models.CharField(max_length=40, primary_key=True)
+    job = models.CharField(max_length=40)
+    host = models.CharField(max_length=253, help_text="The name of the cluster; its host's by default.")
     at = models.DateTimeField()
-    host = models.CharField(max_length=253)
     duration = models.FloatField(help_text="Seconds.")
     outcome = models.CharField(max_length=500)
 
     class Meta:
-        ordering = ["job"]
+        ordering = ["job", "host"]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "host"], name="sending_heartbeat_one_a_cluster"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.job} at {self.at:%Y-%m-%d %H:%M:%S}"

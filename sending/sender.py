@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from django.db.models.functions import Now
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
+from accounts.reply import SmtpReply
 from sending import drain, effects, ledger, replies, settle
 from sending.composer import ComposeError, Letter, compose
 from sending.ledger import Attempt, Hold
@@ -87,7 +89,11 @@ class _Sender:
                     return True
                 is_first = False
                 self.in_hand = True
-                attempt = self._attempt(mail, letters[mail.pk])
+                try:
+                    attempt = self._attempt(mail, letters[mail.pk])
+                except drain.Cut:
+                    self.in_hand = False  # it never came to the final dot: it goes back, too
+                    return True
                 if not ledger.record(self.hold, attempt):
                     ledger.record_late_truth(self.hold, attempt)
                     return False
@@ -95,8 +101,13 @@ class _Sender:
                 self.effects.follow(mail, attempt)
             return True
         finally:
+            self._close_connections()
+
+    def _close_connections(self) -> None:
+        with suppress(drain.Cut):
             for connection in self.connections.values():
-                connection.close()
+                with drain.cut_when_over():
+                    connection.close()
 
     def _pause(self) -> None:
         drain.stopping.wait(self.pacing.delay + random.uniform(0, self.pacing.jitter))  # noqa: S311
@@ -123,14 +134,26 @@ class _Sender:
         except ComposeError as error:
             return Phase.COMPOSE, None, "", str(error), replies.CANT_COMPOSE
         try:
-            reply = self._connection(account).send(*envelope, message)
+            reply = self._hand_over(account, envelope, message)
         except SmtpFailure as failure:
+            if drain.over.is_set() and failure.code is None and not failure.after_dot:
+                raise drain.Cut from failure
             verdict = replies.judge(
                 failure.phase, failure.code, failure.enhanced_code, failure.text,
                 after_dot=failure.after_dot,
             )  # fmt: skip
             return failure.phase, failure.code, failure.enhanced_code, failure.text, verdict
         return Phase.DOT, reply.code, reply.enhanced_code, reply.text, replies.SENT
+
+    def _hand_over(self, account: SmtpAccount, envelope: tuple[str, str], message: bytes) -> SmtpReply:
+        with drain.cut_when_over():
+            connection = self._connection(account)
+        try:
+            with drain.cut_when_over():
+                return connection.send(*envelope, message)
+        except drain.Cut:  # between two steps: the last one may have been done
+            text = "The worker had to end while this mail was in its hand."
+            raise SmtpFailure(Phase.DOT, text, after_dot=True) from None
 
     def _connection(self, account: SmtpAccount) -> SmtpConnection:
         """The account's open connection: one for the whole batch, a new one only after a loss."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import F, Min, Sum
 from django.utils import timezone
@@ -21,8 +22,6 @@ from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Tally
 
 STATES = QueuedEmail.Status.values
 OPEN = ("pending", "sending", "retry", "uncertain")
-# The dispatcher beats at least every 30 s; three missed beats are no hiccup.
-ALIVE_WITHIN = timedelta(seconds=90)
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,10 @@ def queue_status() -> dict[str, Any]:
     last; one that has nothing left to do has the status "finished".
     """
     by_campaign, by_account, total = _counts()
-    now = _database_now()
+    now = database_now()
     seen = _Seen(
         now=timezone.localtime(now),
-        alive=is_alive(Heartbeat.objects.filter(job="dispatch").first(), now),
+        alive=is_alive(last_sign(), now),
         pacing=Pacing.objects.first() or Pacing(),
         accounts=_accounts(by_account, now),
         retries=_next_retries(),
@@ -64,8 +63,18 @@ def queue_status() -> dict[str, Any]:
 
 
 def is_alive(beat: Heartbeat | None, now: datetime) -> bool:
-    """Whether the dispatcher's last beat is fresh by Postgres' clock (`now`), and not of a failure."""
-    return beat is not None and beat.at > now - ALIVE_WITHIN and not beat.outcome.startswith("failed")
+    """Whether the last sign of life is fresh by Postgres' clock (`now`), and not of a failure.
+
+    The dispatcher beats at least every 30 s; three missed beats are no hiccup.
+    """
+    limit = timedelta(seconds=settings.SILENT_AFTER)
+    return beat is not None and beat.at > now - limit and not beat.outcome.startswith("failed")
+
+
+def last_sign() -> Heartbeat | None:
+    """The last beat of a dispatcher, or of a batch where the workers are all busy sending."""
+    beats = Heartbeat.objects.filter(job__in=("dispatch", "send_batch"))
+    return beats.exclude(job="send_batch", outcome__startswith="failed").order_by("-at").first()
 
 
 def sent_today() -> int:
@@ -99,7 +108,8 @@ def _by_state(counts: Counter[str]) -> dict[str, int]:
     return {state: counts[state] for state in STATES}
 
 
-def _database_now() -> datetime:
+def database_now() -> datetime:
+    """The one clock's time."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT now()")
         return cursor.fetchone()[0]

@@ -1,0 +1,42 @@
+"""django-q2's broker over PostgreSQL, with a pulse: proof that a cluster's inner queue still moves."""
+
+import time
+from typing import Any
+from uuid import uuid4
+
+from django.utils import timezone
+from django_q.brokers.orm import ORM
+from django_q.signing import SignedPackage
+
+PULSE_EVERY = 15.0  # seconds
+
+
+class PulsingBroker(ORM):
+    """Adds a task of its own to what the pusher gets, for this cluster's workers alone.
+
+    The jobs that wake a cluster go to whichever is quicker, so a healthy one may not get any for
+    long. The pulse goes the whole way: pusher, inner queue, worker, database.
+    """
+
+    _pulsed_at = float("-inf")
+
+    def dequeue(self) -> list[tuple[int | None, str]]:
+        """Pairs of a queue row's id and its payload; the pulse has no row to acknowledge."""
+        tasks = super().dequeue() or []
+        now = time.monotonic()
+        if now - self._pulsed_at < PULSE_EVERY:
+            return tasks
+        self._pulsed_at = now
+        return [*tasks, (None, SignedPackage.dumps(_pulse()))]
+
+
+def _pulse() -> dict[str, Any]:
+    return {
+        "id": uuid4().hex,
+        "name": "pulse",
+        "func": "sending.jobs.pulse",
+        "args": (),
+        "kwargs": {},
+        "started": timezone.now(),
+        "save": False,
+    }

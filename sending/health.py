@@ -1,0 +1,92 @@
+"""Whether sending is well: for /healthz and for the watchdog. A constant number of queries.
+
+Two things tell: somebody looks at the queue (heartbeats), and due mail moves. A cluster whose inner
+queue is wedged looks alive from outside, but does neither.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db.models import Count, Max
+
+from accounts.models import SmtpAccount
+from sending import capacity
+from sending.dispatch import campaigns_that_wait
+from sending.models import Batch, Heartbeat, Pacing, SendLog
+from sending.status import database_now, is_alive, last_sign
+
+
+@dataclass(frozen=True)
+class Health:
+    """How sending stands. silent_for: seconds since the last sign of life, None when there was none."""
+
+    silent_for: float | None
+    is_alive: bool
+    is_stuck: bool
+
+    @property
+    def is_well(self) -> bool:
+        return self.is_alive and not self.is_stuck
+
+    def __str__(self) -> str:
+        if self.silent_for is None:
+            return "Sending is not running: no worker has ever reported."
+        seen = f"the last sign of life is {self.silent_for:.0f} s old"
+        if not self.is_alive:
+            return f"Sending is not running: {seen}."
+        if self.is_stuck:
+            return f"Sending is stuck: mail is due, and nothing moves; {seen}."
+        return f"Sending is alive: {seen}."
+
+
+def look() -> Health:
+    """Asks the database; raises OperationalError without one."""
+    now, sign = database_now(), last_sign()
+    return Health(
+        silent_for=(now - sign.at).total_seconds() if sign else None,
+        is_alive=is_alive(sign, now),
+        is_stuck=is_stuck(now),
+    )
+
+
+def last_pulse(cluster: str) -> datetime | None:
+    """When this cluster last showed that it takes work, whatever work it was."""
+    return Heartbeat.objects.filter(host=cluster).aggregate(at=Max("at"))["at"]
+
+
+def is_stuck(now: datetime) -> bool:
+    """Whether mail has been due for longer than the pace explains, and nothing has moved since.
+
+    What became due meanwhile does not count: a campaign that was queued or an account that became
+    free within that time waits for its turn.
+    """
+    pacing = Pacing.objects.first() or Pacing()
+    pause = pacing.batch_interval + pacing.delay + pacing.jitter
+    since = now - timedelta(seconds=settings.STUCK_AFTER + pause)
+    if _moved_after(since):
+        return False
+    campaigns = list(campaigns_that_wait().filter(queued_at__lt=since).exclude(scheduled_at__gt=since))
+    ready = _ready_since(since) if campaigns else set()
+    return any(ready & ({a.pk for a in campaign.accounts.all()} or ready) for campaign in campaigns)
+
+
+def _moved_after(since: datetime) -> bool:
+    return Batch.objects.filter(created__gt=since).exists() or SendLog.objects.filter(at__gt=since).exists()
+
+
+def _ready_since(since: datetime) -> set[int]:
+    """Accounts that could have taken mail all the time since then."""
+    usable = SmtpAccount.objects.usable().exclude(paused_until__gt=since)
+    limits = dict(usable.values_list("pk", "daily_limit"))
+    freed = (
+        SendLog.objects.filter(account__in=limits, outcome__in=("sent", "uncertain"))
+        .filter(at__gt=since - timedelta(hours=24), at__lte=database_now() - timedelta(hours=24))
+        .order_by()
+        .values_list("account")
+        .annotate(n=Count("pk"))
+    )
+    left = capacity.remaining(limits)
+    for account, count in freed:
+        left[account] -= count
+    return {account for account, count in left.items() if count > 0}

@@ -1,0 +1,167 @@
+"""Runs a cluster as its child, and starts it anew when it ended or shows no life.
+
+django-q2 can be wedged while it looks well: a worker that is killed while it holds the inner queue's
+lock leaves all others waiting for it. Only what reaches the database tells the truth.
+"""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psutil
+from django.conf import settings
+from django.db import Error, connection
+
+from sending import health, lifeline
+from sending.status import database_now, last_sign
+
+logger = logging.getLogger("sending")
+
+LOOK_EVERY = 5.0  # seconds between two looks at the database
+STEP = 0.2  # seconds between two looks at the child
+DRAIN_WITHIN = 15.0  # seconds for an orderly end; then all that is left of the cluster is killed
+LONGEST_PAUSE = 30.0  # seconds between two starts of a cluster that ends by itself
+MOST_PATIENCE = 10  # times SILENT_AFTER: so rarely is a cluster restarted that no restart cures
+SUPERVISOR = "BATCHWISE_SUPERVISOR"  # the environment variable that tells the child our process id
+
+
+@dataclass
+class Judge:
+    """Whether the cluster has to be started anew. All times are Postgres'.
+
+    What happened before `since` does not count: the start, or an absence of the database. Each
+    restart that cured nothing doubles the patience.
+    """
+
+    patience: timedelta
+    since: datetime | None = None
+    stuck_since: datetime | None = None
+
+    def begin(self) -> None:
+        """Starts afresh: the cluster, or the database, was away."""
+        self.since = self.stuck_since = None
+
+    def verdict(self) -> str:
+        """What is wrong, or "". Asks the database; raises django.db.Error without one."""
+        now, pulse, sign = database_now(), health.last_pulse(settings.CLUSTER), last_sign()
+        since = self.since = self.since or now
+        is_stuck = health.is_stuck(now)
+        self.stuck_since = (self.stuck_since or now) if is_stuck else None
+        if pulse and pulse > since and sign and sign.at > since and not is_stuck:
+            self.patience = timedelta(seconds=settings.SILENT_AFTER)
+        if now - max(pulse or since, since) > self.patience:
+            return "its workers take no work"
+        if now - max(sign.at if sign else since, since) > self.patience:
+            return "nobody looks at the queue"
+        if self.stuck_since and now - self.stuck_since > self.patience:
+            return "mail is due, and nothing moves"
+        return ""
+
+    def be_more_patient(self) -> None:
+        """After a restart: the next one must wait longer, unless the cluster gets well."""
+        longest = timedelta(seconds=MOST_PATIENCE * settings.SILENT_AFTER)
+        self.patience = min(2 * self.patience, longest)
+
+
+class Watchdog:
+    """Supervises one `manage.py qcluster` until it is told to end by SIGTERM or Ctrl-C."""
+
+    def __init__(self) -> None:
+        self.judge = Judge(timedelta(seconds=settings.SILENT_AFTER))
+        self.is_told_to_end = False
+        self.pause = 1.0
+
+    def run(self) -> None:
+        """Returns when the cluster has ended on our word."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._end)
+        while not self.is_told_to_end:
+            cluster = self._start()
+            started = time.monotonic()
+            self._watch(cluster)
+            self._stop(cluster)
+            self._rest(time.monotonic() - started, has_failed=cluster.returncode != 0)
+
+    def _end(self, *_: object) -> None:
+        self.is_told_to_end = True
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        connection.close()
+        self.judge.begin()
+        return subprocess.Popen(
+            [sys.executable, settings.BASE_DIR / "manage.py", "qcluster"],
+            env={**os.environ, SUPERVISOR: str(os.getpid())},
+            start_new_session=True,  # so that a signal to our group reaches us alone
+        )
+
+    def _watch(self, cluster: subprocess.Popen[bytes]) -> None:
+        """Returns when the cluster has to be started anew, or we have to end."""
+        next_look = 0.0
+        while not self.is_told_to_end:
+            if cluster.poll() is not None:
+                logger.error("The cluster ended by itself (%s): it is started anew", cluster.returncode)
+                return
+            if time.monotonic() >= next_look:
+                if reason := self._look():
+                    logger.error("The cluster is started anew: %s", reason)
+                    self.judge.be_more_patient()
+                    return
+                next_look = time.monotonic() + min(LOOK_EVERY, settings.SILENT_AFTER / 4)
+            time.sleep(STEP)
+
+    def _look(self) -> str:
+        try:
+            return self.judge.verdict()
+        except Error as error:  # no restart of a cluster brings a database back
+            logger.warning("The watchdog can't ask the database: %s", type(error).__name__)
+            connection.close()
+            self.judge.begin()
+            return ""
+
+    def _stop(self, cluster: subprocess.Popen[bytes]) -> None:
+        """SIGTERM, so that the mail in hand is finished; after a while kill -9 for what is left."""
+        if cluster.poll() is None:
+            cluster.terminate()
+        ends = time.monotonic() + DRAIN_WITHIN
+        while time.monotonic() < ends and (cluster.poll() is None or _lives(cluster.pid)):
+            time.sleep(STEP)
+        with suppress(ProcessLookupError):
+            os.killpg(cluster.pid, signal.SIGKILL)
+        cluster.wait()
+
+    def _rest(self, lived: float, *, has_failed: bool) -> None:
+        """A cluster that can't even start is not tried again and again without a pause."""
+        if lived > LONGEST_PAUSE or not has_failed:
+            self.pause = 1.0
+            return
+        ends = time.monotonic() + self.pause
+        self.pause = min(2 * self.pause, LONGEST_PAUSE)
+        while time.monotonic() < ends and not self.is_told_to_end:
+            time.sleep(STEP)
+
+
+def _lives(group: int) -> bool:
+    """Whether any process of this group still runs."""
+    for process in psutil.process_iter(["status"]):
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == group and process.info["status"] != psutil.STATUS_ZOMBIE:
+                return True
+    return False
+
+
+def tie_to_supervisor() -> None:
+    """In the cluster: ends it in order when the watchdog that started it dies."""
+    if supervisor := os.environ.pop(SUPERVISOR, ""):
+        lifeline.tie(int(supervisor), _end_myself)
+
+
+def _end_myself() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(DRAIN_WITHIN)
+    os.killpg(0, signal.SIGKILL)  # the watchdog made a group of its own of us
