@@ -127,10 +127,12 @@ SMTP_TIMEOUT = environment.whole_number("SMTP_TIMEOUT", 20)
 SMTP_CA_FILE = env.str("SMTP_CA_FILE", "")
 # The name under which this host's cluster shows that it lives; two on one host need one each.
 CLUSTER = env.str("CLUSTER", "").strip() or socket.gethostname()
-# Seconds of silence after which the watchdog starts a cluster anew, /healthz answers 503 ...
+# Seconds without a look at the queue (there is one each 30 s) after which sending counts as dead.
 SILENT_AFTER = environment.whole_number("SILENT_AFTER", 90)
-# ... and for which due mail may lie still beyond what the pace explains.
+# Seconds for which due mail may lie still, beyond what the pace explains.
 STUCK_AFTER = environment.whole_number("STUCK_AFTER", 300)
+# Seconds without a pulse after which the watchdog starts a cluster anew; four pulses fit in.
+WATCHDOG_AFTER = environment.whole_number("WATCHDOG_AFTER", 60)
 # Seconds after which a batch hands back what it has not started; below Q_CLUSTER's timeout.
 BATCH_BUDGET = 600
 Q_CLUSTER = {

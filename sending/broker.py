@@ -4,11 +4,10 @@ import time
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.signing import SignedPackage
-
-PULSE_EVERY = 15.0  # seconds
 
 
 class PulsingBroker(ORM):
@@ -24,7 +23,7 @@ class PulsingBroker(ORM):
         """Pairs of a queue row's id and its payload; the pulse has no row to acknowledge."""
         tasks = super().dequeue() or []
         now = time.monotonic()
-        if now - self._pulsed_at < PULSE_EVERY:
+        if now - self._pulsed_at < settings.WATCHDOG_AFTER / 4:
             return tasks
         self._pulsed_at = now
         return [*tasks, (None, SignedPackage.dumps(_pulse()))]

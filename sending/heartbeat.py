@@ -1,14 +1,20 @@
 """The proof that sending is alive: what each job last did in each cluster, by Postgres' clock."""
 
+import logging
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import Error, connection
 from django.db.models.functions import Now
 
 from sending.models import Heartbeat
+
+
+logger = logging.getLogger(__name__)
 
 
 class Outcome:
@@ -29,6 +35,28 @@ def beat(job: str) -> Iterator[Outcome]:
         raise
     finally:
         _write(job, time.monotonic() - started, outcome.text)
+
+
+@contextmanager
+def at_work(job: str) -> Iterator[None]:
+    """Beats for a job that may be long and silent, from a thread, as long as the block lasts."""
+    ended = threading.Event()
+    threading.Thread(target=_beat_until, args=(ended, job), daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _beat_until(ended: threading.Event, job: str) -> None:
+    started = time.monotonic()
+    while not ended.wait(settings.WATCHDOG_AFTER / 4):
+        try:
+            _write(job, time.monotonic() - started, "at work")
+        except Error as error:
+            logger.warning("No heartbeat of %s: %s", job, type(error).__name__)
+        finally:
+            connection.close()  # the thread's own
 
 
 def forget_gone_clusters() -> None:

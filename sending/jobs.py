@@ -5,7 +5,7 @@ import time
 from sending import actions, drain, sender, settle
 from sending import dispatch as dispatcher
 from sending import retry as retries
-from sending.heartbeat import beat, forget_gone_clusters
+from sending.heartbeat import at_work, beat, forget_gone_clusters
 from sending.models import Pacing
 
 # django-q2 looks at its schedules every 30 s; a job fills that time itself when the knobs want
@@ -29,7 +29,7 @@ def dispatch() -> str:
 
 def send_batch(batch_id: int) -> str:
     """Sends one batch."""
-    with beat("send_batch") as outcome:
+    with beat("send_batch") as outcome, at_work("send_batch"):
         outcome.text = sender.send_batch(batch_id)
     return outcome.text
 

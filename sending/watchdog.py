@@ -25,9 +25,9 @@ logger = logging.getLogger("sending")
 
 LOOK_EVERY = 5.0  # seconds between two looks at the database
 STEP = 0.2  # seconds between two looks at the child
-DRAIN_WITHIN = 15.0  # seconds for an orderly end; then all that is left of the cluster is killed
+DRAIN_WITHIN = 12.0  # seconds for an orderly end; then all that is left of the cluster is killed
 LONGEST_PAUSE = 30.0  # seconds between two starts of a cluster that ends by itself
-MOST_PATIENCE = 10  # times SILENT_AFTER: so rarely is a cluster restarted that no restart cures
+MOST_PATIENCE = 16  # times the usual one: so rarely is a cluster restarted that no restart cures
 SUPERVISOR = "BATCHWISE_SUPERVISOR"  # the environment variable that tells the child our process id
 
 
@@ -39,7 +39,7 @@ class Judge:
     restart that cured nothing doubles the patience.
     """
 
-    patience: timedelta
+    patience: int = 1  # times the usual one
     since: datetime | None = None
     stuck_since: datetime | None = None
 
@@ -54,26 +54,26 @@ class Judge:
         is_stuck = health.is_stuck(now)
         self.stuck_since = (self.stuck_since or now) if is_stuck else None
         if pulse and pulse > since and sign and sign.at > since and not is_stuck:
-            self.patience = timedelta(seconds=settings.SILENT_AFTER)
-        if now - max(pulse or since, since) > self.patience:
+            self.patience = 1
+        if now - max(pulse or since, since) > self.patience * timedelta(seconds=settings.WATCHDOG_AFTER):
             return "its workers take no work"
-        if now - max(sign.at if sign else since, since) > self.patience:
+        silence = self.patience * timedelta(seconds=settings.SILENT_AFTER)
+        if now - max(sign.at if sign else since, since) > silence:
             return "nobody looks at the queue"
-        if self.stuck_since and now - self.stuck_since > self.patience:
+        if self.stuck_since and now - self.stuck_since > silence:
             return "mail is due, and nothing moves"
         return ""
 
     def be_more_patient(self) -> None:
         """After a restart: the next one must wait longer, unless the cluster gets well."""
-        longest = timedelta(seconds=MOST_PATIENCE * settings.SILENT_AFTER)
-        self.patience = min(2 * self.patience, longest)
+        self.patience = min(2 * self.patience, MOST_PATIENCE)
 
 
 class Watchdog:
     """Supervises one `manage.py qcluster` until it is told to end by SIGTERM or Ctrl-C."""
 
     def __init__(self) -> None:
-        self.judge = Judge(timedelta(seconds=settings.SILENT_AFTER))
+        self.judge = Judge()
         self.is_told_to_end = False
         self.pause = 1.0
 
@@ -112,7 +112,7 @@ class Watchdog:
                     logger.error("The cluster is started anew: %s", reason)
                     self.judge.be_more_patient()
                     return
-                next_look = time.monotonic() + min(LOOK_EVERY, settings.SILENT_AFTER / 4)
+                next_look = time.monotonic() + min(LOOK_EVERY, settings.WATCHDOG_AFTER / 4)
             time.sleep(STEP)
 
     def _look(self) -> str:

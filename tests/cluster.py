@@ -11,18 +11,22 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import quote, urlencode
 
+import psutil
 from django.db import connection
 
 ROOT = Path(__file__).parent.parent
 
 
 class Cluster:
-    """`manage.py qcluster` in a process group of its own, on the database of the running test."""
+    """`manage.py qcluster` in a process group of its own, on the database of the running test.
 
-    def __init__(self, environment: dict[str, str]):
+    Or `manage.py watchdog`: then the cluster is its child, in a group of its own.
+    """
+
+    def __init__(self, environment: dict[str, str], command: str = "qcluster"):
         self._log = TemporaryFile("w+")  # noqa: SIM115 - read until the test ends
         self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "qcluster"],
+            [sys.executable, "manage.py", command],
             cwd=ROOT,
             env={**os.environ, "DATABASE_URL": database_url(), "PYTHONUNBUFFERED": "1", **environment},
             stdout=self._log,
@@ -36,6 +40,18 @@ class Cluster:
         self._log.seek(0)
         return self._log.read()
 
+    def main(self) -> psutil.Process | None:
+        """Under a watchdog: the main process of the cluster that runs now."""
+        return next(iter(psutil.Process(self.process.pid).children()), None)
+
+    def kill_tree(self) -> None:
+        """kill -9 of all that this process started, and what these started."""
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self.process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        self.kill_group()
+
     def kill_group(self) -> None:
         """kill -9 of the main process and all its children, at once."""
         with suppress(ProcessLookupError):
@@ -46,6 +62,24 @@ class Cluster:
         """SIGTERM to the whole group, as honcho does; waits for its end."""
         os.killpg(self.process.pid, signal.SIGTERM)
         self.process.wait(timeout)
+
+
+def family(main: psutil.Process) -> list[psutil.Process]:
+    """A cluster's sentinel, then its workers, monitor and pusher in the order of their start.
+
+    Waits until all of them are there: WORKERS is taken to be 2.
+    """
+    wait_for(lambda: len(main.children(recursive=True)) >= 5, what="a whole cluster")
+    sentinel = main.children()[0]
+    return [sentinel, *sorted(sentinel.children(), key=lambda process: process.pid)]
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it does not run any more; nobody may have buried it."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def database_url() -> str:

@@ -15,14 +15,14 @@ pytest_plugins = ["tests.smtp_fixtures"]
 
 @pytest.fixture
 def start_cluster(transactional_db):
-    """Starts real `manage.py qcluster` processes on the test's database, as many as asked for."""
+    """Starts real `manage.py qcluster` (or watchdog) processes on the test's database, any number."""
     clusters: list[Cluster] = []
 
-    def start(**environment: str) -> Cluster:
-        clusters.append(Cluster(environment))
+    def start(command: str = "qcluster", **environment: str) -> Cluster:
+        clusters.append(Cluster(environment, command))
         return clusters[-1]
 
     yield start
     for cluster in clusters:
-        cluster.kill_group()
+        cluster.kill_tree()
         print(cluster.log)  # pytest shows it when the test failed

@@ -1,0 +1,176 @@
+"""A real watchdog over a real qcluster: whatever is killed, sending goes on, once and whole."""
+
+from collections import Counter
+from contextlib import contextmanager
+from datetime import timedelta
+
+import psutil
+import psycopg
+import pytest
+from django.db import connection
+from django_q.models import OrmQ
+
+from campaigns import actions
+from config.demo.smtp_server import LocalSmtpServer
+from sending.health import last_pulse
+from sending.models import Heartbeat, QueuedEmail
+from tests.cluster import family, has_ended, wait_for
+from tests.factories import make_account, make_campaign, make_list, set_pace
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance, pytest.mark.timeout(120)]
+
+QUICK = {"WORKERS": "2", "WATCHDOG_AFTER": "4", "BATCH_LEASE": "5", "CLUSTER": "one"}
+
+
+@pytest.fixture
+def server():
+    with LocalSmtpServer({"one": "secret1"}) as server:
+        yield server
+
+
+@pytest.fixture
+def watchdog(start_cluster):
+    return start_cluster("watchdog", **QUICK)
+
+
+def queue(server, count, *, limit=1000):
+    make_account("one", port=server.port, username="one", password="secret1", daily_limit=limit)
+    actions.queue_campaign(make_campaign(make_list(count)))
+
+
+def states():
+    return Counter(QueuedEmail.objects.values_list("status", flat=True))
+
+
+def assert_each_once(server, count):
+    assert Counter(message.rcpt for message in list(server.received)) == Counter(
+        f"person{n}@example.com" for n in range(1, count + 1)
+    )
+
+
+def main_of(watchdog, other_than=None):
+    """The main process of the watchdog's cluster, another one than that."""
+    found = []
+
+    def look():
+        found[:] = [one for one in [watchdog.main()] if one and one != other_than]
+        return found
+
+    wait_for(look, what="a cluster")
+    return found[0]
+
+
+@contextmanager
+def closed_database():
+    """The test's database lets nobody in, and throws out who is in."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    with psycopg.connect(dbname="postgres", autocommit=True, **login()) as server:
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            yield
+        finally:
+            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def login():
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    return {key: connection.settings_dict[name] or None for key, name in names.items()}
+
+
+def is_idle():
+    return Heartbeat.objects.filter(job="dispatch").exists() and not OrmQ.objects.exists()
+
+
+def test_a_cluster_wedged_by_a_killed_idle_worker_is_started_anew_and_sends(server, watchdog):
+    set_pace(batch_size=10, retry_interval=300)  # so that no job stays at work
+    main = main_of(watchdog)
+    workers = family(main)[1:3]
+    wait_for(is_idle)
+    for worker in workers:  # one of them holds the lock of the inner queue
+        worker.kill()
+    queue(server, 20)
+    wait_for(lambda: states() == {"sent": 20}, what="20 sent")
+    assert "started anew: its workers take no work" in watchdog.log
+    assert_each_once(server, 20)
+    assert main_of(watchdog) != main
+    wait_for(lambda: all(has_ended(worker) for worker in [main, *workers]))
+
+
+@pytest.mark.parametrize("whom", ["main", "sentinel"])
+def test_a_killed_head_leaves_no_orphans_and_sending_goes_on(whom, server, watchdog):
+    set_pace(batch_size=40, delay=0.05)
+    queue(server, 40)
+    main = main_of(watchdog)
+    others = family(main)
+    wait_for(lambda: len(server.received) >= 3)
+    {"main": main, "sentinel": others[0]}[whom].kill()
+    wait_for(lambda: all(has_ended(process) for process in [main, *others]), what="no orphans")
+    wait_for(lambda: states() == {"sent": 40}, what="40 sent")
+    assert_each_once(server, 40)
+    assert main_of(watchdog, other_than=main)
+
+
+def test_a_cluster_ends_in_order_when_its_watchdog_is_killed(server, watchdog):
+    set_pace(batch_size=40, delay=0.1)
+    queue(server, 40)
+    main = main_of(watchdog)
+    others = family(main)
+    wait_for(lambda: len(server.received) >= 3)
+    watchdog.process.kill()
+    wait_for(lambda: all(has_ended(process) for process in [main, *others]), what="no orphans")
+    assert set(states()) == {"sent", "pending"}
+    assert states()["sent"] == len(server.received)
+
+
+def test_a_frozen_cluster_is_killed_and_another_one_finishes_its_work(server, watchdog):
+    set_pace(batch_size=10, delay=0.05)
+    queue(server, 30)
+    main = main_of(watchdog)
+    others = family(main)
+    wait_for(lambda: len(server.received) >= 3)
+    for process in [main, *others]:
+        process.suspend()
+    wait_for(lambda: states()["sent"] + states()["uncertain"] == 30, what="all sent or uncertain")
+    assert states()["uncertain"] <= 1
+    assert all(count == 1 for count in Counter(message.rcpt for message in server.received).values())
+    assert all(has_ended(process) for process in [main, *others])
+
+
+def test_a_cluster_that_only_waits_is_left_alone(server, start_cluster):
+    set_pace(batch_interval=0.1)
+    queue(server, 10, limit=3)
+    watchdog = start_cluster("watchdog", **{**QUICK, "STUCK_AFTER": "1"})
+    wait_for(lambda: states() == {"sent": 3, "pending": 7})
+    main, since = main_of(watchdog), last_pulse("one")
+    wait_for(lambda: last_pulse("one") > since + timedelta(seconds=6), what="pulses of 6 seconds")
+    assert main_of(watchdog) == main
+    assert "anew" not in watchdog.log
+
+
+def test_no_restart_while_the_database_is_away_and_none_afterwards(server, watchdog):
+    set_pace()
+    main = main_of(watchdog)
+    wait_for(is_idle)
+    with closed_database():
+        wait_for(lambda: watchdog.log.count("can't ask the database") > 5)  # more than WATCHDOG_AFTER
+    queue(server, 5)
+    wait_for(lambda: states() == {"sent": 5}, what="5 sent")
+    assert main_of(watchdog) == main
+    assert "anew" not in watchdog.log
+
+
+def test_sigterm_to_the_watchdog_ends_the_cluster_in_order(server, watchdog):
+    set_pace(batch_size=40, delay=0.1)
+    queue(server, 40)
+    main = main_of(watchdog)
+    others = family(main)
+    wait_for(lambda: len(server.received) >= 3)
+    watchdog.process.terminate()
+    assert watchdog.process.wait(30) == 0
+    assert all(has_ended(process) for process in [main, *others])
+    assert set(states()) == {"sent", "pending"}
+    assert not psutil.pid_exists(main.pid)
