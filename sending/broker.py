@@ -1,13 +1,18 @@
 """django-q2's broker over PostgreSQL, with a pulse: proof that a cluster's inner queue still moves."""
 
+import logging
 import time
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 from django_q.brokers.orm import ORM
+from django_q.conf import Conf
 from django_q.signing import SignedPackage
+
+logger = logging.getLogger("sending")
 
 
 class PulsingBroker(ORM):
@@ -21,7 +26,14 @@ class PulsingBroker(ORM):
 
     def dequeue(self) -> list[tuple[int | None, str]]:
         """Pairs of a queue row's id and its payload; the pulse has no row to acknowledge."""
-        tasks = super().dequeue() or []
+        try:
+            tasks = super().dequeue() or []
+        except (InterfaceError, OperationalError) as error:
+            # django-q2's pusher would sleep for 10 s and die: so long nothing could be sent, or ended.
+            logger.warning("The database is away: %s", type(error).__name__)
+            connections[Conf.ORM].close()
+            time.sleep(1)
+            return []
         now = time.monotonic()
         if now - self._pulsed_at < settings.WATCHDOG_AFTER / 4:
             return tasks

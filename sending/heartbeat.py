@@ -13,7 +13,6 @@ from django.db.models.functions import Now
 
 from sending.models import Heartbeat
 
-
 logger = logging.getLogger(__name__)
 
 

@@ -67,9 +67,9 @@ class Cluster:
 def family(main: psutil.Process) -> list[psutil.Process]:
     """A cluster's sentinel, then its workers, monitor and pusher in the order of their start.
 
-    Waits until all of them are there: WORKERS is taken to be 2.
+    Waits until all of them are there: WORKERS is taken to be 3.
     """
-    wait_for(lambda: len(main.children(recursive=True)) >= 5, what="a whole cluster")
+    wait_for(lambda: len(main.children(recursive=True)) >= 6, what="a whole cluster")
     sentinel = main.children()[0]
     return [sentinel, *sorted(sentinel.children(), key=lambda process: process.pid)]
 
