@@ -1,6 +1,10 @@
 """What django-q2 calls. It only wakes us up: a wake-up that comes twice, late or never does no harm."""
 
 import time
+from datetime import timedelta
+
+from django.db.models.functions import Now
+from django_q.models import OrmQ
 
 from sending import actions, drain, sender, settle
 from sending import dispatch as dispatcher
@@ -11,6 +15,7 @@ from sending.models import Pacing
 # django-q2 looks at its schedules every 30 s; a job fills that time itself when the knobs want
 # shorter intervals, and comes back early rather than overlap for long.
 TURN = 29.0
+PATIENCE = timedelta(seconds=5)
 
 
 def dispatch() -> str:
@@ -61,7 +66,12 @@ def recover() -> str:
 
 
 def _sleep(seconds: float | None, ends: float) -> bool:
-    """Sleeps until the next step of this turn. False when there is none."""
-    if seconds is None or time.monotonic() + seconds > ends:
+    """Sleeps until the next step of this turn. False when there is none, or others need the worker."""
+    if seconds is None or time.monotonic() + seconds > ends or _others_wait():
         return False
     return not drain.stopping.wait(seconds)
+
+
+def _others_wait() -> bool:
+    """Whether a task has found no worker for a while: with few of them, turns must not fill the time."""
+    return OrmQ.objects.filter(lock__lte=Now() - PATIENCE).exists()

@@ -4,7 +4,7 @@ Sources: RFC 5321 section 4.2 (codes), RFC 3463 (enhanced codes), the providers'
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from accounts.phases import Phase
@@ -59,6 +59,7 @@ WRONG_PASSWORD = _account(Pause.MENDED, "User name or password is wrong: enter t
 SENDER_REFUSED = _account(Pause.MENDED, "The server does not let this account send: check its settings.")
 LIMIT_REACHED = _account(Pause.WINDOW, "The provider's daily limit is used up: lower the daily limit here.")
 TRY_LATER = _account(Pause.SHORTLY, "The server wants a rest; sending goes on by itself.")
+RETRY_AND_REST = replace(TRY_LATER, outcome="retry")
 UNREACHABLE = _account(Pause.SHORTLY, "The server can't be reached; check host, port and security.")
 
 
@@ -86,8 +87,10 @@ RULES = (
     Rule(r"^4", TRY_LATER, "454 4.7.0 Too many login attempts, please try again later", AUTH),
     Rule(r"^5", WRONG_PASSWORD, "535 5.7.8 Username and Password not accepted", AUTH),
     Rule(r"", UNREACHABLE, "421 4.3.2 Service not available", BEFORE_MAIL),
-    # RFC 5321 section 3.8: 421 closes the channel, whatever was asked.
-    Rule(r"^421 ", TRY_LATER, "421 4.7.0 Try again later, closing connection"),
+    # RFC 5321 section 3.8: 421 closes the channel, whatever was asked. Once the recipient is named it
+    # costs an attempt: a mail that provokes it would stand at the head of the queue for ever.
+    Rule(r"^421 ", TRY_LATER, "421 4.7.0 Try again later, closing connection", (*AUTH, *MAIL)),
+    Rule(r"^421 ", RETRY_AND_REST, "421 4.7.0 Try again later, closing connection"),
     # https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements
     Rule(r"^432 4\.3\.2 ", TRY_LATER, "432 4.3.2 Concurrent connections limit exceeded"),
     Rule(r"^552 |^\d+ 5\.3\.4 ", CONTENT_REFUSED, "552 5.3.4 Message size exceeds fixed limit", MAIL),
@@ -95,7 +98,8 @@ RULES = (
     Rule(r"^5\d\d 5\.6\.7 ", RECIPIENT_REFUSED, "553 5.6.7 The server can't take this address", MAIL),
     Rule(r"^5", SENDER_REFUSED, "530 5.7.0 Authentication Required", MAIL),
     Rule(r"^5\d\d (5\.1\.(1|10) |5\.2\.1 )", RECIPIENT_GONE, "550 5.1.1 The email account does not exist"),
-    Rule(r"relay", SENDER_REFUSED, "554 5.7.1 <a@example.com>: Relay access denied", RCPT),
+    Rule(r"\brelay(ing)? (access )?(denied|not permitted|prohibited)|unable to relay", SENDER_REFUSED,
+         "554 5.7.1 <a@example.com>: Relay access denied", RCPT),
     Rule(r"^5\d\d 5\.[1-5]\.", RECIPIENT_REFUSED, "552 5.2.2 Mailbox full", RCPT),
     Rule(r"^5\d\d 5\.7\.", CONTENT_REFUSED, "550 5.7.1 Message rejected as spam"),
     Rule(r"^5", RECIPIENT_REFUSED, "550 No such user here", RCPT),
