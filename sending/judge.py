@@ -3,6 +3,8 @@
 Pure. The rules are tables, first match wins: the providers' own, then words, enhanced codes, codes.
 """
 
+import re
+
 from accounts.phases import Phase
 from accounts.presets import Provider
 from sending.common_rules import COMMON_RULES
@@ -30,19 +32,23 @@ def judge(
     """
     if after_dot:
         return UNCERTAIN
-    reply = " ".join(part for part in (str(code), enhanced_code, text) if part) + " "
-    rule = find_rule(service_of(provider, host), phase, reply) if _is_refusal(code) else None
+    if code is None or not _is_refusal(code):
+        return _no_reply(phase)
+    rule = find_rule(service_of(provider, host), phase, code, enhanced_code, text)
     return rule.verdict if rule else _no_reply(phase)
 
 
-def find_rule(service: Service | None, phase: str, reply: str) -> Rule | None:
-    """The first rule that a refusal ("code enhanced-code text ") matches."""
+def find_rule(service: Service | None, phase: str, code: int, enhanced_code: str, text: str) -> Rule | None:
+    """The first rule that matches a refusal."""
+    # A server may quote an address such as dmarc@example.com, or a page: neither says what happened.
+    words = re.sub(r"\S+(@|://)\S+", "…", text)
+    reply = f"{code} {enhanced_code} {words} " if enhanced_code else f"{code} {words} "
     return next((rule for rule in RULES if rule.matches(service, phase, reply)), None)
 
 
-def _is_refusal(code: int | None) -> bool:
+def _is_refusal(code: int) -> bool:
     """Whether this is a 4yz or 5yz reply: no other says that nothing was accepted (RFC 5321, 4.2.1)."""
-    return code is not None and 400 <= code <= 599
+    return 400 <= code <= 599
 
 
 def _no_reply(phase: str) -> Verdict:

@@ -51,7 +51,7 @@ GOOGLE = (
          GMAIL_CODES, MAIL_ON, Service.GOOGLE),
 )  # fmt: skip
 
-NDR = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/"
+NDR = "https://learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr/non-delivery-reports-in-exchange-online"
 SUBMISSION = "https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements"
 SMTP_AUTH = (
     "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/"
@@ -125,7 +125,7 @@ ZOHO = (
          "550 5.4.6 Unusual sending activity detected. Please try after sometime.", ZOHO_POLICY, AUTH_ON),
     Rule(r"^550 5\.4\.6 ", SUSPECTED, "550 5.4.6 Unusual activity", ZOHO_POLICY, AUTH_ON, Service.ZOHO),
     Rule(r"(sender address|outgoing) blocked", ACCOUNT_BLOCKED, "554 5.1.8 Sender Address Blocked",
-         ZOHO_POLICY, AUTH_ON),
+         ZOHO_POLICY, AUTH_ON, Service.ZOHO),
     Rule(r"relaying disallowed as|sender is not allowed to relay", NOT_AS_SENDER,
          "553 Relaying disallowed as a@example.com",
          "https://www.zoho.com/zeptomail/help/api/smtp-error-codes.html", MAIL_ON),
