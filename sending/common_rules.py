@@ -107,7 +107,7 @@ BY_ENHANCED_CODE = (
     Rule(r"^5\d\d 5\.1\.([126]|10) ", RECIPIENT_GONE, "550 5.1.1 Bad destination mailbox address",
          RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.([124]\.|7\.17 )", RECIPIENT_REFUSED,
-         "550 5.4.1 Recipient address rejected: Access denied", RFC3463, RCPT_ON),
+         "550 5.2.0 Other or undefined mailbox status", RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.2\.2 .*(full|quota)", OWN_MAILBOX_FULL, "552 5.2.2 Mailbox full", RFC3463, MAIL),
     Rule(r"^4\d\d 4\.3\.[12] ", TRY_LATER, "452 4.3.1 Insufficient system storage", RFC3463, MAIL_ON),
     Rule(r"^5\d\d 5\.[67]\.", CONTENT_REFUSED, "550 5.7.1 Message rejected as spam", RFC3463, RCPT_ON),

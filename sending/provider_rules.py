@@ -58,7 +58,7 @@ SMTP_AUTH = (
     "authenticated-client-smtp-submission"
 )
 MICROSOFT = (
-    Rule(r"SubmissionQuotaExceeded", LIMIT_REACHED,
+    Rule(r"submission ?quota ?(was )?exceeded", LIMIT_REACHED,
          "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", SUBMISSION, MAIL_ON),
     Rule(r"^\d+ 5\.1\.90 |reached your daily limit", LIMIT_REACHED,
          "550 5.1.90 Your message can't be sent because you've reached your daily limit for message"
@@ -72,8 +72,8 @@ MICROSOFT = (
          "554 5.2.0 STOREDRV.Submission.Exception:OutboundSpamException", NDR, MAIL_ON),
     Rule(r"^\d+ 5\.1\.8 ", ACCOUNT_BLOCKED, "550 5.1.8 Access denied, bad outbound sender",
          NDR, MAIL_ON, Service.MICROSOFT),
-    Rule(r"^\d+ 5\.7\.(50[1-3]|705|708) ", ACCOUNT_BLOCKED, "550 5.7.501 Access denied, spam abuse detected",
-         NDR),
+    Rule(r"^\d+ 5\.7\.(50[1-3]|705|708|800) ", ACCOUNT_BLOCKED,
+         "550 5.7.501 Access denied, spam abuse detected", NDR),
     Rule(r"^\d+ 5\.7\.750 ", UNVERIFIED_SENDER,
          "550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains.",
          NDR, MAIL_ON),
@@ -82,7 +82,7 @@ MICROSOFT = (
          NDR, MAIL_ON),
     Rule(r"^\d+ 5\.7\.(511|60[6-9]|6[1-4]\d) ", HOST_BLOCKED,
          "550 5.7.606 Access denied, banned sending IP [192.0.2.1]", NDR),
-    Rule(r"^\d+ 4\.7\.[56]\d\d ", TRY_LATER,
+    Rule(r"^\d+ 4\.7\.([56]\d\d|8[5-9]\d) |exceeded permitted limits", TRY_LATER,
          "451 4.7.500 Server busy. Please try again later from [192.0.2.1].", NDR),
     Rule(r"recipient thread limit", RECIPIENT_LATER,
          "432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded", NDR, RCPT_ON),
@@ -93,8 +93,12 @@ MICROSOFT = (
          SMTP_AUTH_OFF,
          "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
          SMTP_AUTH, AUTH),
-    Rule(r"^\d+ 5\.7\.(12[49]|13[3-6]) ", RECIPIENT_REFUSED,
+    Rule(r"^\d+ 5\.7\.(12[49]|13[3-6]|505|507|513|703) |RST\.NotAuthorized", RECIPIENT_REFUSED,
          "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", NDR, RCPT_ON),
+    Rule(r"^5\d\d 5\.(4\.1|7\.504) .*recipient address rejected", RECIPIENT_GONE,
+         "550 5.4.1 Recipient address rejected: Access denied.", NDR, RCPT_ON),
+    Rule(r"^550 5\.5\.0 .*mailbox unavailable", RECIPIENT_GONE,
+         "550 5.5.0 Requested action not taken: mailbox unavailable", NDR, RCPT_ON, Service.MICROSOFT),
     Rule(r"^\d+ 5\.2\.12[12] ", RECIPIENT_LATER,
          "550 5.2.122 The recipient has exceeded their limit for the number of messages they can receive"
          " per hour.", NDR, RCPT_ON),
