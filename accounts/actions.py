@@ -1,10 +1,11 @@
 """What a person, or a reply of a server, can do to an account."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from accounts.models import SmtpAccount
 from accounts.presets import Provider
@@ -40,13 +41,15 @@ def tidy_password(provider: str, password: str) -> str:
     return password.strip("\r\n")
 
 
-def pause_account(account_id: int, reason: str, until: datetime | None = None) -> None:
-    """Stops sending through the account until this time; with None until a person resumes it.
+def pause_account(account_id: int, reason: str, until: datetime | timedelta | None = None) -> None:
+    """Stops sending through the account until then, or for so long by Postgres' clock.
 
-    reason is shown to staff: it says in plain words what happened and what mends it.
+    With None until a person resumes it. reason is shown to staff: it says in plain words what
+    happened and what mends it.
     """
-    SmtpAccount.objects.filter(pk=account_id).update(pause_reason=reason[:500], paused_until=until)
-    logger.warning("Account %s paused until %s: %s", account_id, until or "resumed by hand", reason)
+    ends = Now() + until if isinstance(until, timedelta) else until
+    SmtpAccount.objects.filter(pk=account_id).update(pause_reason=reason[:500], paused_until=ends)
+    logger.warning("Account %s paused (%s): %s", account_id, until or "until resumed by hand", reason)
 
 
 def resume_account(account_id: int) -> None:

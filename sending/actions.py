@@ -13,6 +13,11 @@ from sending.models import Pacing, QueuedEmail, Tally
 logger = logging.getLogger(__name__)
 Status = QueuedEmail.Status
 
+LOCK_BATCHES = """
+SELECT 1 FROM sending_batch
+WHERE id IN (SELECT batch_id FROM sending_queuedemail WHERE status = 'uncertain' AND id = ANY(%(mails)s))
+ORDER BY id FOR KEY SHARE
+"""
 RESOLVE = """
 WITH resolved AS (
     UPDATE sending_queuedemail mail SET {changes}

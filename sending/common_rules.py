@@ -17,6 +17,7 @@ from sending.replies import (
     RECIPIENT_GONE,
     RECIPIENT_LATER,
     RECIPIENT_REFUSED,
+    RETRY_AND_REST,
     SENDER_REFUSED,
     TLS_WANTED,
     TRY_LATER,
@@ -109,13 +110,16 @@ BY_ENHANCED_CODE = (
     Rule(r"^5\d\d 5\.([124]\.|7\.17 )", RECIPIENT_REFUSED,
          "550 5.2.0 Other or undefined mailbox status", RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.2\.2 .*(full|quota)", OWN_MAILBOX_FULL, "552 5.2.2 Mailbox full", RFC3463, MAIL),
-    Rule(r"^4\d\d 4\.3\.[12] ", TRY_LATER, "452 4.3.1 Insufficient system storage", RFC3463, MAIL_ON),
+    Rule(r"^4\d\d 4\.3\.[12] ", RETRY_AND_REST, "452 4.3.1 Insufficient system storage", RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.[67]\.", CONTENT_REFUSED, "550 5.7.1 Message rejected as spam", RFC3463, RCPT_ON),
 )  # fmt: skip
 
 BY_CODE = (
     # Section 3.8: 421 closes the channel, whatever was asked.
-    Rule(r"^421 ", TRY_LATER, "421 Service not available, closing transmission channel", RFC5321),
+    Rule(r"^421 ", RETRY_AND_REST, "421 Service not available, closing transmission channel", RFC5321,
+         RCPT_ON),
+    Rule(r"^421 ", TRY_LATER, "421 Service not available, closing transmission channel", RFC5321,
+         (*CONNECTING, *AUTH, *MAIL)),
     Rule(r"", UNREACHABLE, "554 No SMTP service here", RFC5321, CONNECTING),
     Rule(r"^4", TRY_LATER, "454 4.7.0 Too many login attempts, please try again later", RFC4954, AUTH),
     Rule(r"^50\d ", SENDER_REFUSED, "504 5.5.4 Unrecognized authentication type", RFC4954, AUTH),

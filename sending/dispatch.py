@@ -18,6 +18,7 @@ from sending.dealing import deal
 from sending.models import Batch, Pacing, QueuedEmail, Suppression, Tally
 
 LOCK = 0x62617463  # "batc": Postgres' advisory lock of the dispatcher
+LOOK_AHEAD = 500  # rows, once a suppressed address was met
 POLL = 0.25  # seconds until another look when another dispatcher or a batch is at work
 
 
@@ -97,7 +98,7 @@ def _claim(pacing: Pacing, accounts: dict[int, SmtpAccount], due: set[int]) -> l
 def _claim_campaign(campaign: int, slots: int, left: dict[int, int], own: set[int]) -> list[Claim]:
     """Claims up to `slots` mails of one campaign on its own accounts; takes them off `left`."""
     usable = {pk: n for pk, n in left.items() if pk in own and n > 0}
-    mails = _pick(campaign, min(slots, sum(usable.values())))
+    mails = _pick_unsuppressed(campaign, min(slots, sum(usable.values())))
     claims = [Claim(mail, account) for mail, account in zip(mails, deal(len(mails), usable), strict=True)]
     for claim in claims:
         left[claim.account] -= 1
@@ -122,24 +123,37 @@ def _campaigns_that_wait():
     )
 
 
-def _pick(campaign: int, count: int) -> list[int]:
+def _pick_unsuppressed(campaign: int, count: int) -> list[int]:
     """Ids of the campaign's next mails, locked. Those suppressed since they were queued end here."""
-    if count == 0:
-        return []
+    picked: list[int] = []
+    look = count
+    while len(picked) < count:
+        rows = _pick(campaign, look, after=picked)
+        picked += [pk for pk, is_suppressed in rows if not is_suppressed]
+        _suppress([pk for pk, is_suppressed in rows if is_suppressed])
+        if len(rows) < look:
+            break
+        look = LOOK_AHEAD  # where some are suppressed, many may be
+    return picked[:count]
+
+
+def _pick(campaign: int, count: int, after: list[int]) -> list[tuple[int, bool]]:
     suppressed = Suppression.objects.annotate(address=Lower("email")).filter(address=Lower(OuterRef("email")))
-    rows = list(
+    return list(
         QueuedEmail.objects.filter(campaign=campaign, status=QueuedEmail.Status.PENDING)
+        .filter(id__gt=after[-1] if after else 0)
         .order_by("id")
         .annotate(is_suppressed=Exists(suppressed))
         .select_for_update(skip_locked=True, of=("self",))
         .values_list("id", "is_suppressed")[:count]
     )
-    ended = [pk for pk, is_suppressed in rows if is_suppressed]
-    if ended:
-        QueuedEmail.objects.filter(pk__in=ended, status=QueuedEmail.Status.PENDING).update(
+
+
+def _suppress(mails: list[int]) -> None:
+    if mails:
+        QueuedEmail.objects.filter(pk__in=mails, status=QueuedEmail.Status.PENDING).update(
             status=QueuedEmail.Status.SUPPRESSED, finished_at=Now()
         )
-    return [pk for pk, is_suppressed in rows if not is_suppressed]
 
 
 def _split(pacing: Pacing, claims: list[Claim]) -> list[tuple[int | None, list[Claim]]]:

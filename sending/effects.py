@@ -5,7 +5,6 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from accounts.actions import pause_account
 from sending import capacity, settle
@@ -30,6 +29,8 @@ class Effects:
         self.parked_campaigns: set[int] = set()
         self.lost: Counter[int] = Counter()
         self.content_refused: Counter[int] = Counter()
+        # False once a hand-back found that the batch was recovered meanwhile: no mail may follow.
+        self.is_ours = True
 
     def handed_back(self, mail: QueuedEmail) -> bool:
         """Whether this mail is the queue's again, since its account or campaign was parked."""
@@ -63,20 +64,20 @@ class Effects:
             reason = f"Servers refuse what it says: {_reply(attempt)}. Change the message, then resume."
             pause_campaign(mail.campaign_id, reason)
             self.parked_campaigns.add(mail.campaign_id)
-            settle.hand_back_campaign(self.hold.batch, self.hold.token, mail.campaign_id)
+            self.is_ours &= settle.hand_back_campaign(self.hold.batch, self.hold.token, mail.campaign_id)
 
-    def _park_account(self, attempt: Attempt, until: datetime | None, cure: str) -> None:
+    def _park_account(self, attempt: Attempt, until: datetime | timedelta | None, cure: str) -> None:
         pause_account(attempt.account, f"{cure} ({_reply(attempt)})", until)
         self.parked_accounts.add(attempt.account)
-        settle.hand_back_account(self.hold.batch, self.hold.token, attempt.account)
+        self.is_ours &= settle.hand_back_account(self.hold.batch, self.hold.token, attempt.account)
 
 
-def _until(pause: Pause, account: int) -> datetime | None:
+def _until(pause: Pause, account: int) -> datetime | timedelta | None:
     if pause == Pause.MENDED:
         return None
     if pause == Pause.SHORTLY:
-        return timezone.now() + SHORT_REST
-    return capacity.frees_at([account]).get(account, timezone.now() + UNKNOWN_WINDOW)
+        return SHORT_REST
+    return capacity.frees_at([account]).get(account, UNKNOWN_WINDOW)
 
 
 def _reply(attempt: Attempt) -> str:

@@ -2,6 +2,9 @@
 
 import time
 
+from django.conf import settings
+from django_q.models import OrmQ
+
 from sending import actions, drain, sender, settle
 from sending import dispatch as dispatcher
 from sending import retry as retries
@@ -54,7 +57,11 @@ def recover() -> str:
 
 
 def _sleep(seconds: float | None, ends: float) -> bool:
-    """Sleeps until the next step of this turn. False when there is none."""
-    if seconds is None or time.monotonic() + seconds > ends:
+    """Sleeps until the next step of this turn. False when there is none, or others need the worker."""
+    if seconds is None or time.monotonic() + seconds > ends or _others_wait():
         return False
     return not drain.stopping.wait(seconds)
+
+
+def _others_wait() -> bool:
+    return OrmQ.objects.count() > settings.Q_CLUSTER["workers"]

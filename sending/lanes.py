@@ -24,7 +24,7 @@ class Due:
 ALL_ACCOUNTS = """
 SELECT CASE WHEN EXISTS (SELECT 1 FROM sending_batch WHERE finished IS NULL) THEN NULL
     ELSE coalesce((
-        SELECT extract(epoch FROM greatest(created + %(interval)s * interval '1 second',
+        SELECT extract(epoch FROM greatest(coalesce(started, created) + %(interval)s * interval '1 second',
                                            finished + %(delay)s * interval '1 second')
                                   - clock_timestamp())
         FROM sending_batch ORDER BY created DESC LIMIT 1), 0) END
@@ -36,9 +36,11 @@ SELECT account.id, CASE WHEN EXISTS (
     ELSE coalesce(extract(epoch FROM last.due - clock_timestamp()), 0) END
 FROM unnest(%(accounts)s::bigint[]) AS account(id)
 LEFT JOIN LATERAL (
-    SELECT greatest(created + %(interval)s * interval '1 second',
-                    finished + %(delay)s * interval '1 second') AS due
-    FROM sending_batch WHERE account_id = account.id ORDER BY created DESC LIMIT 1
+    SELECT max(greatest(coalesce(started, created) + %(interval)s * interval '1 second',
+                        finished + %(delay)s * interval '1 second')) AS due
+    FROM ((SELECT * FROM sending_batch WHERE account_id = account.id ORDER BY created DESC LIMIT 1)
+          UNION ALL
+          (SELECT * FROM sending_batch WHERE account_id IS NULL ORDER BY created DESC LIMIT 1)) batch
 ) last ON true
 """
 

@@ -1,14 +1,14 @@
 """The ledger's INSERT: the fence that a worker must pass after each mail."""
 
 import logging
-import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from sending import settle
+from sending.database import patiently
 from sending.replies import Verdict
 
 logger = logging.getLogger(__name__)
@@ -70,25 +70,20 @@ SELECT count(*) FROM held
 """  # noqa: S608
 
 
-def record(hold: Hold, attempt: Attempt, patience: float = 30) -> bool:
+def record(hold: Hold, attempt: Attempt) -> bool:
     """Writes the ledger row of an attempt and renews the lease: one committed statement.
 
     False: the batch is not this worker's any more, nothing was written, and no mail may follow.
-    A database that is away is tried again for `patience` seconds; then OperationalError is raised.
+    Waits for a database that is away; raises OperationalError when it stays away.
     """
     values = {"batch": hold.batch, "token": hold.token, "lease": hold.lease, **attempt.columns()}
-    give_up = time.monotonic() + patience
-    while True:
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(FENCE, values)
-                return cursor.fetchone()[0] == 1
-        except (OperationalError, InterfaceError):
-            connection.close()
-            if time.monotonic() > give_up:
-                raise
-            logger.warning("The database is away; the ledger row of batch %s waits for it", hold.batch)
-            time.sleep(1)
+
+    def write() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(FENCE, values)
+            return bool(cursor.fetchone()[0])
+
+    return patiently(write)
 
 
 def record_late_truth(hold: Hold, attempt: Attempt) -> None:
@@ -96,6 +91,11 @@ def record_late_truth(hold: Hold, attempt: Attempt) -> None:
 
     Where the mail is not uncertain any more (a person was quicker), the ledger alone is told.
     """
+    patiently(lambda: _write_late_truth(hold, attempt))
+    logger.warning("Batch %s had been recovered; its last reply was recorded late", hold.batch)
+
+
+def _write_late_truth(hold: Hold, attempt: Attempt) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT 1 FROM sending_batch WHERE id = %s FOR UPDATE", [hold.batch])
         cursor.execute(
@@ -103,4 +103,3 @@ def record_late_truth(hold: Hold, attempt: Attempt) -> None:
             {"batch": hold.batch, **attempt.columns()},
         )
         settle.settle_uncertain(hold.batch, attempt.mail)
-    logger.warning("Batch %s had been recovered; its last reply was recorded late", hold.batch)

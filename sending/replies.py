@@ -1,6 +1,6 @@
 """What a server's reply can mean: scope before severity. sending/judge.py finds out which it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -52,6 +52,8 @@ CONTENT_LATER = Verdict(Scope.CONTENT, "retry")
 CANT_COMPOSE = Verdict(Scope.RECIPIENT, "failed")
 
 TRY_LATER = _account(Pause.SHORTLY, "The server wants a rest; sending goes on by itself.")
+# Costs an attempt: a mail that provokes it would stand at the head of the queue for ever.
+RETRY_AND_REST = replace(TRY_LATER, outcome="retry")
 UNREACHABLE = _account(Pause.SHORTLY, "The server can't be reached; check host, port and security.")
 
 LIMIT_REACHED = _account(Pause.WINDOW, "The provider's daily limit is used up: lower the daily limit here.")

@@ -1,13 +1,16 @@
 """The schedules, declared once and synced after each migration and at each start of a cluster."""
 
+from datetime import timedelta
 from typing import Any
 
+from django.db.models.functions import Now
 from django_q.models import Schedule
 from django_q.tasks import async_task
 
 # Six fields: seconds come last (croniter). django-q2 looks every 30 s, so this is each of its looks.
 EVERY_30_SECONDS = "* * * * * */30"
 EVERY_MINUTE = "* * * * *"
+FAR_AHEAD = timedelta(minutes=2)
 SCHEDULES = {
     "dispatch": EVERY_30_SECONDS,
     "retry": EVERY_30_SECONDS,
@@ -16,7 +19,11 @@ SCHEDULES = {
 
 
 def sync(**_: Any) -> None:
-    """Makes django-q2's schedules what SCHEDULES says. Never touches next_run: no tick is lost."""
+    """Makes django-q2's schedules what SCHEDULES says.
+
+    next_run stays as it is, so that no tick is lost; but one that lies far ahead was set by a host
+    with a wrong clock, and would keep sending from waking up.
+    """
     for name, cron in SCHEDULES.items():
         Schedule.objects.update_or_create(
             name=name,
@@ -30,6 +37,8 @@ def sync(**_: Any) -> None:
                 "hook": None,
             },
         )
+    ours = Schedule.objects.filter(name__in=SCHEDULES)
+    ours.filter(next_run__gt=Now() + FAR_AHEAD).update(next_run=Now())
     Schedule.objects.filter(func__startswith="sending.jobs.").exclude(name__in=SCHEDULES).delete()
 
 

@@ -33,7 +33,7 @@ def send_batch(batch_id: int) -> str:
     sender = _Sender(batch_id, token)
     try:
         is_ours = sender.send()
-    except Exception:
+    except BaseException:  # django-q2's time-out is a SystemExit
         if not sender.in_hand:
             settle.settle(batch_id, token)  # nothing is in doubt: the rest goes back unharmed
         raise
@@ -78,32 +78,35 @@ class _Sender:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
         letters = compose(self.mails)
         try:
-            is_first = True
+            pause = 0.0
             for mail in self.mails:
                 if self.effects.handed_back(mail):
                     continue
-                if not is_first:
-                    self._pause()
-                if self._must_stop():
+                if self._must_stop_within(pause):
                     return True
-                is_first = False
-                self.in_hand = True
-                attempt = self._attempt(mail, letters[mail.pk])
-                if not ledger.record(self.hold, attempt):
-                    ledger.record_late_truth(self.hold, attempt)
+                if not self._send_one(mail, letters[mail.pk]):
                     return False
-                self.in_hand = False
-                self.effects.follow(mail, attempt)
+                pause = self.pacing.delay + random.uniform(0, self.pacing.jitter)  # noqa: S311
             return True
         finally:
             for connection in self.connections.values():
                 connection.close()
 
-    def _pause(self) -> None:
-        drain.stopping.wait(self.pacing.delay + random.uniform(0, self.pacing.jitter))  # noqa: S311
+    def _must_stop_within(self, pause: float) -> bool:
+        """Waits so many seconds. True when told to end, or when the batch has no time for that."""
+        ends = time.monotonic() - self.started + pause
+        return ends > settings.BATCH_BUDGET or drain.stopping.wait(pause)
 
-    def _must_stop(self) -> bool:
-        return drain.stopping.is_set() or time.monotonic() - self.started > settings.BATCH_BUDGET
+    def _send_one(self, mail: QueuedEmail, letter: Letter | ComposeError) -> bool:
+        """Sends one mail and draws the consequences. False when the batch was taken away."""
+        self.in_hand = True
+        attempt = self._attempt(mail, letter)
+        is_ours = ledger.record(self.hold, attempt)
+        if not is_ours:
+            ledger.record_late_truth(self.hold, attempt)
+        self.in_hand = False
+        self.effects.follow(mail, attempt)
+        return is_ours and self.effects.is_ours
 
     def _attempt(self, mail: QueuedEmail, letter: Letter | ComposeError) -> Attempt:
         started = time.monotonic()

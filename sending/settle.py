@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 from django.db.models.functions import Now
 
+from sending.database import patiently
 from sending.models import Batch, Pacing, Tally
 
 logger = logging.getLogger(__name__)
@@ -62,13 +63,15 @@ HAND_BACK = """
 WITH held AS (
     SELECT id FROM sending_batch WHERE id = %(batch)s AND token = %(token)s AND finished IS NULL
     FOR UPDATE
+), returned AS (
+    UPDATE sending_queuedemail mail
+    SET status = 'pending', account_id = NULL, batch_id = NULL, position = NULL
+    FROM held
+    WHERE mail.batch_id = held.id AND mail.status = 'sending' AND {which} = %(value)s
+      AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
+                      WHERE log.batch_id = held.id AND log.queued_email_id = mail.id)
 )
-UPDATE sending_queuedemail mail
-SET status = 'pending', account_id = NULL, batch_id = NULL, position = NULL
-FROM held
-WHERE mail.batch_id = held.id AND mail.status = 'sending' AND {which} = %(value)s
-  AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
-                  WHERE log.batch_id = held.id AND log.queued_email_id = mail.id)
+SELECT count(*) FROM held
 """
 
 
@@ -82,7 +85,14 @@ class Settled:
 
 
 def settle(batch: int, token: UUID) -> Settled | None:
-    """Settles a batch whose worker has nothing in hand. None when it is not that worker's any more."""
+    """Settles a batch whose worker has nothing in hand. None when it is not that worker's any more.
+
+    Waits for a database that is away; raises OperationalError when it stays away.
+    """
+    return patiently(lambda: _settle(batch, token))
+
+
+def _settle(batch: int, token: UUID) -> Settled | None:
     with transaction.atomic():
         if not Batch.objects.select_for_update().filter(pk=batch, token=token, finished=None).first():
             return None
@@ -154,24 +164,28 @@ def _apply_ledger(batch: int, expected: str, in_hand: str, only: int | None = No
     return Settled(states, sent, failed)
 
 
-def hand_back_account(batch: int, token: UUID, account: int) -> int:
-    """Gives the batch's unstarted mails of an account back to the queue; returns how many.
+def hand_back_account(batch: int, token: UUID, account: int) -> bool:
+    """Gives the batch's unstarted mails of an account back to the queue.
 
     To be called with nothing in hand, before the next mail starts: the first unlogged mail of a
-    batch must stay the only one that can be in doubt.
+    batch must stay the only one that can be in doubt. False: the batch is not this worker's any
+    more, nothing was given back, and no mail may follow.
     """
     return _hand_back(batch, token, "mail.account_id", account)
 
 
-def hand_back_campaign(batch: int, token: UUID, campaign: int) -> int:
+def hand_back_campaign(batch: int, token: UUID, campaign: int) -> bool:
     """Gives the batch's unstarted mails of a campaign back to the queue; see hand_back_account."""
     return _hand_back(batch, token, "mail.campaign_id", campaign)
 
 
-def _hand_back(batch: int, token: UUID, which: str, value: int) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(HAND_BACK.format(which=which), {"batch": batch, "token": token, "value": value})
-        return cursor.rowcount
+def _hand_back(batch: int, token: UUID, which: str, value: int) -> bool:
+    def write() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute(HAND_BACK.format(which=which), {"batch": batch, "token": token, "value": value})
+            return bool(cursor.fetchone()[0])
+
+    return patiently(write)
 
 
 def compact_tally() -> None:

@@ -1,9 +1,11 @@
 """A real qcluster sends through a real SMTP server, and is killed while it does."""
 
 from collections import Counter
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from django.utils import timezone
 from django_q.models import OrmQ, Schedule
 
 from campaigns import actions
@@ -89,6 +91,13 @@ def test_sigterm_finishes_the_mail_in_hand_and_gives_the_rest_back(server, start
     assert set(states()) == {"sent", "pending"}
     assert states()["sent"] == len(server.received) == SendLog.objects.filter(outcome="sent").count()
     assert Batch.objects.filter(finished=None).count() == 0
+
+
+def test_a_schedule_that_a_wrong_clock_put_far_ahead_comes_back(transactional_db):
+    schedules.sync()
+    Schedule.objects.update(next_run=timezone.now() + timedelta(days=3650))
+    schedules.sync()
+    assert not Schedule.objects.filter(next_run__gt=timezone.now() + timedelta(seconds=5)).exists()
 
 
 def test_schedules_are_synced_and_a_cluster_dispatches_at_once(server, start_cluster):

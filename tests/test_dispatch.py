@@ -133,6 +133,37 @@ def test_an_address_suppressed_since_it_was_queued_gets_nothing():
     assert QueuedEmail.objects.get(email="person2@example.com").status == "suppressed"
 
 
+def test_many_suppressed_addresses_do_not_let_a_later_campaign_go_first():
+    make_account("a1")
+    first = queue(make_list(700, "l1", "first"), name="first")
+    queue(make_list(20, "l2", "second"), name="second")
+    Suppression.objects.bulk_create(Suppression(email=f"first{n}@example.com") for n in range(1, 691))
+    assert dispatch().mails == 10
+    assert set(claimed().values_list("campaign", flat=True)) == {first.pk}
+
+
+def test_the_interval_counts_from_when_the_last_batch_was_started():
+    make_account("a1")
+    set_pace(batch_interval=30)
+    queue(make_list(30))
+    dispatch()
+    Batch.objects.update(
+        created=Now() - timedelta(seconds=40), started=Now() - timedelta(seconds=10),
+        finished=Now(), token="00000000-0000-0000-0000-000000000000",
+    )  # fmt: skip
+    assert dispatch().mails == 0
+
+
+def test_a_change_of_scope_does_not_cut_the_interval_short():
+    make_account("a1")
+    set_pace(batch_interval=30)
+    queue(make_list(30))
+    dispatch()
+    Batch.objects.update(finished=Now())
+    set_pace(batch_interval=30, scope="account")
+    assert dispatch().mails == 0
+
+
 def test_the_next_batch_waits_for_its_interval_and_for_the_batch_at_work():
     make_account("a1")
     set_pace(batch_interval=30)

@@ -132,10 +132,18 @@ def test_an_orderly_end_leaves_nothing_uncertain(hold):
 def test_mails_of_a_parked_account_go_back_but_for_those_logged(hold):
     log(hold, mails()[0], replies.TRY_LATER)
     account = mails()[1].account_id
-    assert settle.hand_back_account(hold.batch, hold.token, account) == 4
+    assert settle.hand_back_account(hold.batch, hold.token, account)
+    assert states() == ["sending"] + ["pending"] * 4
     settle.settle(hold.batch, hold.token)
     assert states() == ["pending"] * 5
     assert [mail.attempts for mail in mails()] == [0] * 5
+
+
+def test_a_lost_batch_gives_nothing_back(hold):
+    expire()
+    settle.recover()
+    assert not settle.hand_back_account(hold.batch, hold.token, 1)
+    assert states() == ["uncertain"] + ["pending"] * 4
 
 
 def test_a_mail_counts_once_against_its_account_before_and_after_it_is_settled(hold):

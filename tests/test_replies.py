@@ -10,7 +10,7 @@ from accounts.phases import Phase
 from accounts.presets import Provider
 from accounts.reply import SmtpReply, parse_reply
 from sending.judge import RULES, find_rule, judge
-from sending.replies import Pause, Scope
+from sending.replies import RETRY_AND_REST, Pause, Scope
 from sending.rules import Service, service_of
 
 GMAIL = {"provider": Provider.GMAIL, "host": "smtp.gmail.com"}
@@ -31,6 +31,7 @@ REFUSED = (Scope.RECIPIENT, "failed", None, False)
 LATER = (Scope.RECIPIENT, "retry", None, False)
 CONTENT = (Scope.CONTENT, "failed", None, False)
 CONTENT_LATER = (Scope.CONTENT, "retry", None, False)
+REST = (Scope.ACCOUNT, "retry", Pause.SHORTLY, False)
 LOST = (Scope.CONNECTION, "retry", None, False)
 UNCERTAIN = (Scope.UNKNOWN, "uncertain", None, False)
 
@@ -48,7 +49,7 @@ CASES = [
     (GMAIL, "auth", "535 5.7.8 Username and Password not accepted.", MENDED),
     (GMAIL, "mail", "530 5.7.0 Authentication Required.", MENDED),
     (GMAIL, "connect", "421 4.7.0 Try again later, closing connection.", SHORTLY),
-    (GMAIL, "rcpt", "421 4.7.0 Temporary System Problem. Try again later.", SHORTLY),
+    (GMAIL, "rcpt", "421 4.7.0 Temporary System Problem. Try again later.", REST),
     (GMAIL, "rcpt", "421 4.7.0 TLS required for RCPT domain, closing connection.", LATER),
     (GMAIL, "rcpt", "450 4.2.1 The user you are trying to contact is receiving mail too quickly.", LATER),
     (GMAIL, "rcpt", "550 5.2.1 The user you are trying to contact is receiving mail at a rate that", LATER),
@@ -77,7 +78,7 @@ CASES = [
     (M365, "mail", "432 4.3.2 Concurrent connections limit exceeded.", SHORTLY),
     (M365, "dot", "432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded", LATER),
     (M365, "dot", "550 5.2.122 The recipient has exceeded their limit for the number of messages", LATER),
-    (M365, "dot", "451 4.7.0 Temporary server error. Please try again later. PRX4", SHORTLY),
+    (M365, "dot", "451 4.7.0 Temporary server error. Please try again later. PRX4", REST),
     (M365, "rcpt", "451 4.7.500 Server busy. Please try again later from [192.0.2.1].", SHORTLY),
     (M365, "auth", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled", MENDED),
     (M365, "auth", "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.", MENDED),
@@ -139,6 +140,10 @@ CASES = [
     (OTHER, "rcpt", "550 5.7.1 Sender address blocked by the recipient", REFUSED),
     (OTHER, "rcpt", "550 5.7.1 <a@example.com>: SPF check failed", MENDED),
     (OTHER, "rcpt", "450 4.2.1 <a@example.com>: Recipient rate limit exceeded", LATER),
+    (OTHER, "rcpt", "421 4.3.2 Shutting down", REST),
+    (OTHER, "mail", "421 4.3.2 Shutting down", SHORTLY),
+    (OTHER, "dot", "452 4.3.1 Insufficient system storage", REST),
+    (OTHER, "rcpt", "550 User unknown: relay1@example.com", GONE),
     (OTHER, "rcpt", "550 5.1.1 <dmarc@example.com>: User unknown", GONE),
     (OTHER, "rcpt", "450 4.2.1 <throttle@example.com>: Mailbox busy", LATER),
     (OTHER, "dot", "550 5.7.1 Spam, see https://example.com/help?dmarc=1", CONTENT),
@@ -199,7 +204,7 @@ def test_each_refusal_of_an_account_says_what_mends_it_and_no_other_pauses_one()
     for verdict in {rule.verdict for rule in RULES}:
         is_account = verdict.scope == Scope.ACCOUNT
         assert bool(verdict.cure) == (verdict.pause is not None) == is_account
-        assert (verdict.outcome == "returned") == is_account
+        assert (verdict.outcome == "returned") == (is_account and verdict != RETRY_AND_REST)
 
 
 def test_only_a_refused_recipient_is_suppressed():

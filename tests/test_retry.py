@@ -18,7 +18,8 @@ pytestmark = pytest.mark.django_db
 
 def attempt_all(verdict):
     """Dispatches a batch and lets each attempt end like this."""
-    Batch.objects.update(created=Now() - timedelta(hours=1), finished=Now() - timedelta(hours=1))
+    long_ago = Now() - timedelta(hours=1)
+    Batch.objects.update(created=long_ago, started=long_ago, finished=long_ago)
     dispatch()
     batch = Batch.objects.latest("id")
     hold = Hold(batch.pk, uuid4(), 120)

@@ -1,5 +1,7 @@
 """A batch over a real SMTP server: what is sent, what is logged, what follows from a refusal."""
 
+from collections import Counter
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -80,7 +82,8 @@ def test_a_batch_goes_out_in_order_over_all_accounts_with_one_log_in_each(server
 def test_a_batch_of_n_costs_n_ledger_rows_and_a_constant_number_of_other_statements(server, accounts):
     def statements(count, name):
         actions.queue_campaign(make_campaign(make_list(count, name, name), name=name))
-        Batch.objects.update(created="2020-01-01T00:00Z", finished="2020-01-01T00:00Z")
+        long_ago = "2020-01-01T00:00Z"
+        Batch.objects.update(created=long_ago, started=long_ago, finished=long_ago)
         dispatch()
         with CaptureQueriesContext(connection) as captured:
             send_batch(Batch.objects.latest("id").pk)
@@ -204,6 +207,48 @@ def test_three_content_refusals_in_a_row_pause_the_campaign_and_the_rest_goes_ba
     campaign = Campaign.objects.get()
     assert campaign.status == "paused"
     assert "spam" in campaign.pause_reason
+
+
+def test_a_worker_that_froze_before_it_handed_back_sends_nothing_more(server, accounts, script, monkeypatch):
+    """While it was frozen, recovery made the first unlogged mail uncertain and gave the others back."""
+    from sending import effects, settle
+
+    def freeze_past_the_lease(*args):
+        Batch.objects.update(lease="2020-01-01T00:00Z")
+        settle.recover()
+        pause(*args)
+
+    pause = effects.pause_account
+    monkeypatch.setattr(effects, "pause_account", freeze_past_the_lease)
+    script.answers["rcpt", "person1@example.com"] = "421 4.7.0 Try again later"
+    send(6)
+    assert received(server) == []
+    assert Counter(states()) == {"pending": 4, "uncertain": 1, "retry": 1}
+
+
+def test_an_account_that_is_slower_than_the_lease_rests_all_the_same(server, accounts, monkeypatch):
+    """Else it would be dealt first for ever, since it uses nothing up."""
+    from accounts.connection import SmtpConnection
+    from sending import settle
+
+    def open_slowly(self):
+        Batch.objects.update(lease="2020-01-01T00:00Z")
+        settle.recover()
+        connect(self)
+
+    connect = SmtpConnection.open
+    monkeypatch.setattr(SmtpConnection, "open", open_slowly)
+    SmtpAccount.objects.filter(name="one").update(port=9)
+    send(4)
+    assert SmtpAccount.objects.get(name="one").is_paused
+    assert states() == ["pending"] * 4
+
+
+def test_a_batch_with_no_time_left_for_its_delay_gives_the_rest_back(server, accounts, settings):
+    settings.BATCH_BUDGET = 5
+    set_pace(delay=299)
+    send(3)
+    assert states() == ["sent", "pending", "pending"]
 
 
 def test_a_worker_told_to_stop_gives_the_rest_back(server, accounts):
