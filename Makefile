@@ -54,7 +54,7 @@ run: install ## web and worker, with data that stays (var/)
 	@$(BIN)/python -m config.run
 
 stop: install ## stops an embedded PostgreSQL that was left running
-	@for data in var/postgres var/demo/postgres var/test/postgres var/bench/postgres; do $(STOP) $$data; done
+	@code=0; for data in var/postgres var/{demo,test,bench}/postgres; do $(STOP) $$data || code=1; done; exit $$code
 
 lock: install ## compiles requirements/*.in to *.txt, with the newest versions
 	$(COMPILE) --upgrade --output-file requirements/app.txt requirements/app.in

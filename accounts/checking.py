@@ -95,12 +95,18 @@ CAUSES = (
           "Enter the right ones. {how_to}"),
     Cause(r"^connect .*: [45]\d\d ", "{host} turns this machine away: {text}",
           "Wait a while and check again; if it stays, ask the provider whether it blocks this address."),
-    Cause(r"", "{host} broke off ({phase}): {text}", "Check host, port and security. " + CHECK_PORTS),
+    Cause(r"^mail .*: 530 ", "{host} wants a log-in.", "Enter user name and password. {how_to}"),
+    Cause(r"^mail .*: 5\d\d ", "{host} does not let this account send from its address: {text}.",
+          "Enter the address that belongs to the log-in."),
+    Cause(r"^mail .*: 4\d\d ", "{host} takes no mail just now: {text}.", "Wait a while, then check again."),
+    Cause(r"", "{host} broke off ({phase}): {text}.", "Check host, port and security. " + CHECK_PORTS),
 )  # fmt: skip
 
 
 def check_account(account: SmtpAccount) -> Check:
-    """Connects and logs in, and sends nothing. Takes at most about SMTP_TIMEOUT seconds.
+    """Connects, logs in and asks whether the address may send, and sends nothing.
+
+    Takes at most about SMTP_TIMEOUT seconds.
 
     Where that works, an account that was paused until mended sends again.
     """
@@ -123,6 +129,7 @@ def _converse(account: SmtpAccount) -> Check:
     connection = SmtpConnection(account, deadline=settings.SMTP_TIMEOUT)
     try:
         connection.open()
+        connection.try_sender(account.email)
     except SmtpFailure as failure:
         return explain(account, failure)
     finally:

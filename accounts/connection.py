@@ -119,6 +119,15 @@ class SmtpConnection:
             smtp.send(b".\r\n")
             return self._expect(Phase.DOT, smtp.getreply(), 250)
 
+    def try_sender(self, mail_from: str) -> None:
+        """Asks whether the server takes mail from this address, and sends none. Raises SmtpFailure."""
+        smtp = self._smtp
+        assert smtp is not None  # opened
+        with self._phase(Phase.MAIL):
+            path = _path(_ascii_domain(mail_from), Phase.MAIL, "5.1.7")
+            self._expect(Phase.MAIL, smtp.docmd("MAIL", f"FROM:{path}"), 250)
+        self._start_afresh()
+
     def close(self) -> None:
         """Says QUIT where there is still somebody to say it to. Never raises."""
         smtp, self._smtp = self._smtp, None
@@ -297,4 +306,4 @@ def _explain(error: Exception) -> str:
         return "The server took too long to answer."
     if isinstance(error, ConnectionRefusedError):
         return "The server refuses the connection."
-    return str(error) or type(error).__name__
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.addresses import ascii_address
 from accounts.presets import PRESETS, USUAL_PORTS, Provider, Security, provider_for_host
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
@@ -82,7 +83,9 @@ class SmtpAccount(models.Model):
         """Fills in the preset; refuses what can't work, or would give the password away."""
         self.fill_in_preset()
         errors = {
-            **{field: self._text_problem(field) for field in ("name", "email", "from_name", "imap_host")},
+            **{field: self._text_problem(field) for field in ("name", "from_name", "imap_host")},
+            "email": self._text_problem("email") or self._address_problem("email"),
+            "reply_to": self._address_problem("reply_to"),
             "host": self._host_problem(),
             "username": self._text_problem("username") or self._login_problem(),
             "security": self._security_problem(),
@@ -94,6 +97,14 @@ class SmtpAccount(models.Model):
     def _text_problem(self, field: str) -> str:
         """Line breaks would end a header; what is no character at all can't be stored."""
         return "" if getattr(self, field).isprintable() else "This has a character that can't be printed."
+
+    def _address_problem(self, field: str) -> str:
+        try:
+            if address := getattr(self, field):
+                ascii_address(address)
+        except ValueError as error:
+            return str(error)
+        return ""
 
     def _host_problem(self) -> str:
         if not self.host:

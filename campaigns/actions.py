@@ -67,6 +67,12 @@ def queue_campaign(campaign: Campaign, user: Any = None) -> int:
     return queued
 
 
+def told_queued(count: int) -> str:
+    """What is told after queue_campaign."""
+    told = f"Queued {count:,} emails for sending"
+    return told if count else f"{told}: everybody on its lists was queued before"
+
+
 @transaction.atomic
 def pause_campaign(campaign: Campaign, reason: str = "") -> None:
     """Stops the campaign until it is resumed; a batch that has begun is still finished."""
@@ -83,6 +89,8 @@ def resume_campaign(campaign: Campaign) -> None:
 @transaction.atomic
 def cancel_campaign(campaign: Campaign) -> int:
     """Ends the campaign for good; returns how many mails were cancelled."""
+    if campaign.status in (Status.SENDING, Status.PAUSED) and not sending_actions.is_open(campaign.pk):
+        raise Refused(f"“{campaign}” is finished: there is nothing left to cancel.")
     _move(campaign, expected=[Status.SENDING, Status.PAUSED], status=Status.CANCELLED, pause_reason="")
     return sending_actions.cancel_waiting(campaign.pk)
 

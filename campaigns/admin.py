@@ -48,7 +48,7 @@ class CampaignAdmin(admin.ModelAdmin):
     def send(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def queue(campaign: Campaign) -> str:
             count = actions.queue_campaign(campaign, user=request.user)
-            return f"Queued {count:,} emails for sending"
+            return actions.told_queued(count)
 
         self._each(request, campaigns, queue)
 

@@ -253,8 +253,24 @@ def main(arguments: list[str]) -> int:
         return 2
     from config.environment import POSTGRES_DATA
 
-    stop(Path(arguments[1]).resolve() if len(arguments) > 1 else POSTGRES_DATA)
+    data = Path(arguments[1]).resolve() if len(arguments) > 1 else POSTGRES_DATA
+    if _is_in_use(data):
+        print(f"Batchwise runs on {data}: end that with Ctrl-C first.", file=sys.stderr)
+        return 1
+    stop(data)
     return 0
+
+
+def _is_in_use(data: Path) -> bool:
+    """Whether `make run` or `make demo` holds its lock on the data beside it."""
+    for path in (data.parent / "run.lock", data.parent.parent / "demo.lock"):
+        if path.exists():
+            with path.open("r") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return True
+    return False
 
 
 if __name__ == "__main__":

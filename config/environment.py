@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
-from django.db import NotSupportedError, OperationalError
+from django.db import NotSupportedError, OperationalError, ProgrammingError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -26,6 +26,7 @@ LOG_LEVELS = ("INFO", "DEBUG", "WARNING", "ERROR")
 REQUIRED_IN_PRODUCTION = ("SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "CREDENTIAL_KEYS")
 POSTGRES_SCHEMES = ("postgres://", "postgresql://")
 POSTGRES_ENGINE = "django.db.backends.postgresql"
+NO_SUCH_TABLE_OR_COLUMN = ("42P01", "42703")  # SQLSTATE
 NO_POSTGRES = "DATABASE_URL must name a PostgreSQL database: postgres://user:password@host:5432/name."
 
 
@@ -39,6 +40,10 @@ def told_in_one_line() -> Iterator[None]:
         yield
     except ImproperlyConfigured as error:
         sys.exit(str(error))
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "sqlstate", None) not in NO_SUCH_TABLE_OR_COLUMN:
+            raise
+        sys.exit("The database is not at this version of Batchwise: run `manage.py migrate` first.")
     except NotSupportedError as error:  # Django: PostgreSQL 14 or later is required
         sys.exit(f"The database in DATABASE_URL can't be used: {error}")
     except OperationalError as error:
@@ -104,6 +109,11 @@ def whole_number(name: str, default: int, least: int = 1) -> int:
     if value < least:
         raise ImproperlyConfigured(f"{name} must be a whole number, {least} or more.")
     return value
+
+
+def bind_address() -> str:
+    """Where the web server listens: BIND, or PORT of 127.0.0.1."""
+    return os.environ.get("BIND") or f"127.0.0.1:{whole_number('PORT', 8000)}"
 
 
 def yes_or_no(name: str, default: bool) -> bool:

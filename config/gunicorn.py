@@ -4,13 +4,13 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-from config.environment import told_in_one_line, whole_number
+from config.environment import bind_address, told_in_one_line, whole_number
 
 with told_in_one_line():
     from django.conf import settings
 
     settings.SECRET_KEY  # noqa: B018 - reads them here, so that a wrong one is told before a worker starts
-    bind = os.environ.get("BIND") or f"127.0.0.1:{whole_number('PORT', 8000)}"
+    bind = bind_address()
     workers = whole_number("WEB_WORKERS", 2)
 
 # An import of 100,000 contacts runs in the request.

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from honcho.environ import parse_procfile
 from honcho.printer import Printer
 
 from config import embedded_postgres
-from config.environment import BASE_DIR, POSTGRES_DATA, VAR_DIR, told_in_one_line
+from config.environment import BASE_DIR, POSTGRES_DATA, VAR_DIR, bind_address, told_in_one_line
 
 # Seconds for a worker to finish the mail in its hand before it is killed.
 PATIENCE = 60
@@ -27,10 +28,26 @@ def main() -> int:
         signal.signal(number, signal.default_int_handler)
     with told_in_one_line(), _only_one(), _postgres_stopped_at_the_end():
         try:
+            require_free_port()
             prepare()
             return supervise()
         except KeyboardInterrupt:
             return 130
+
+
+def require_free_port() -> None:
+    """Raises ImproperlyConfigured where the web server could not listen."""
+    host, _, port = bind_address().rpartition(":")
+    if not port.isdigit():
+        return  # a Unix socket; gunicorn knows more of it
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host.strip("[]"), int(port)))
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"Can't listen on {host}:{port} ({error.strerror}): end what does, or choose another PORT."
+            ) from None
 
 
 def prepare() -> None:

@@ -8,7 +8,7 @@ from config import embedded_postgres, environment
 from config.environment import BASE_DIR, POSTGRES_DATA, VAR_DIR, env
 
 PRODUCTION = environment.is_production()
-DEBUG = not PRODUCTION
+DEBUG = environment.yes_or_no("DEBUG", False) and not PRODUCTION
 
 SECRET_KEY = environment.secret_key(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -122,13 +122,14 @@ SMTP_TIMEOUT = environment.whole_number("SMTP_TIMEOUT", 20)
 SMTP_CA_FILE = env.str("SMTP_CA_FILE", "")
 # Seconds after which a batch hands back what it has not started; below Q_CLUSTER's timeout.
 BATCH_BUDGET = 600
+WORKERS = environment.whole_number("WORKERS", 4)
 Q_CLUSTER = {
     "name": "batchwise",
     "orm": "default",
-    "workers": environment.whole_number("WORKERS", 4),
+    "workers": WORKERS,
     "timeout": 900,
     "retry": 1200,
-    "queue_limit": 4,
+    "queue_limit": WORKERS,
     "bulk": 1,
     "poll": 0.5,
     "catch_up": False,

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Sum
 from django.db.models.functions import Now
 
 from sending.campaign import campaign_model
@@ -64,6 +64,12 @@ def cancel_leftovers() -> int:
     waiting = Tally.objects.filter(campaign=OuterRef("pk"), status__in=[Status.PENDING, Status.RETRY])
     cancelled = campaign_model().objects.filter(Exists(waiting), status="cancelled")
     return sum(cancel_waiting(pk) for pk in cancelled.values_list("pk", flat=True))
+
+
+def is_open(campaign_id: int) -> bool:
+    """Whether any of a campaign's mails is not yet in a final state."""
+    counts = Tally.objects.filter(campaign=campaign_id).exclude(status__in=QueuedEmail.FINAL)
+    return (counts.aggregate(n=Sum("count"))["n"] or 0) > 0
 
 
 def retry_failed(campaign_id: int) -> int:

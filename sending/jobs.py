@@ -1,8 +1,9 @@
 """What django-q2 calls. It only wakes us up: a wake-up that comes twice, late or never does no harm."""
 
 import time
+from datetime import timedelta
 
-from django.conf import settings
+from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from sending import actions, drain, sender, settle
@@ -14,6 +15,7 @@ from sending.models import Pacing
 # django-q2 looks at its schedules every 30 s; a job fills that time itself when the knobs want
 # shorter intervals, and comes back early rather than overlap for long.
 TURN = 29.0
+PATIENCE = timedelta(seconds=5)
 
 
 def dispatch() -> str:
@@ -64,4 +66,5 @@ def _sleep(seconds: float | None, ends: float) -> bool:
 
 
 def _others_wait() -> bool:
-    return OrmQ.objects.count() > settings.Q_CLUSTER["workers"]
+    """Whether a task has found no worker for a while: with few of them, turns must not fill the time."""
+    return OrmQ.objects.filter(lock__lte=Now() - PATIENCE).exists()

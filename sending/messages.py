@@ -21,7 +21,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from itertools import chain, repeat
 
-from accounts.addresses import ascii_domain
+from accounts import addresses
 from sending.composer import ComposeError, Enclosure, Letter
 
 # 7 bit: a server without 8BITMIME takes it, and no relay has to convert (and break a signature).
@@ -32,14 +32,7 @@ _HEADER_BREAKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _BODY_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _FORBIDDEN_IN_FILENAMES = re.compile(r'[<>:"/\\|?*]')
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-_ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
-_QUOTED = r'"(?:[ !#-\[\]-~]|\\[ -~])*"'
-_LOCAL_PART = re.compile(f"{_ATOMS}|{_QUOTED}")
-_DOMAIN = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.?"
-    r"|\[[A-Za-z0-9.:-]{1,60}\]"
-)
-_MESSAGE_ID = re.compile(rf"<{_ATOMS}@[A-Za-z0-9.\[\]:-]+>")
+_MESSAGE_ID = re.compile(rf"<{addresses.ATOMS}@[A-Za-z0-9.\[\]:-]+>")
 _MIME_TYPE = re.compile(r"([A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,60})/([A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,60})")
 
 
@@ -74,22 +67,11 @@ def build_message(
 
 
 def ascii_address(address: str) -> str:
-    """The address as SMTP takes it: an internationalised domain as its A-labels (RFC 5891).
-
-    Raises ComposeError for what is no address or needs SMTPUTF8 (RFC 6531), which few servers have.
-    """
-    local, at, domain = address.rpartition("@")
+    """The address as SMTP takes it; raises ComposeError for one that can't be expressed."""
     try:
-        domain = ascii_domain(domain)
-    except ValueError:
-        raise ComposeError("The domain of the address can't be expressed in a message.") from None
-    if not local.isascii():
-        raise ComposeError("The address has letters before the @ that few servers take (SMTPUTF8).")
-    valid = at and _LOCAL_PART.fullmatch(local) and _DOMAIN.fullmatch(domain)
-    # RFC 5321 section 4.5.3.1: 64 octets before the @, 256 of the path with its brackets.
-    if not valid or len(local) > 64 or len(local) + len(domain) + 1 > 254:
-        raise ComposeError("The address can't be expressed in a message.")
-    return f"{local}@{domain}"
+        return addresses.ascii_address(address)
+    except ValueError as error:
+        raise ComposeError(str(error)) from None
 
 
 # --- Headers ---

@@ -42,8 +42,10 @@ def send_batch(batch_id: int) -> str:
     settled = settle.settle(batch_id, token)
     if settled is None:
         return f"Batch {batch_id} was recovered before it was settled"
+    returned = len(sender.mails) - settled.sent - settled.failed
     line = (
-        f"Batch sent: {settled.sent} emails, {settled.failed} failures. "
+        f"Batch sent: {settled.sent} emails, {settled.failed} failures"
+        f"{f', {returned} returned to the queue' if returned else ''}. "
         f"Queue remaining: {settle.queue_remaining()}"
     )
     logger.info(line)

@@ -238,3 +238,23 @@ def test_every_cause_can_be_written():
             **dict.fromkeys(("host", "port", "username", "phase", "text", "how_to"), "x")
         )
     assert explain(account, SmtpFailure(Phase.CONNECT, "never seen")).problem
+
+
+def test_a_server_that_wants_a_log_in_fails_an_account_without_one_and_leaves_it_paused():
+    with LocalSmtpServer({"me": PASSWORD}) as server:
+        account = make_account(port=server.port)
+        pause_account(account.pk, "needs a log-in")
+        account.refresh_from_db()
+        checked = check_account(account)
+    assert (checked.ok, checked.phase) == (False, Phase.MAIL)
+    assert "wants a log-in" in checked.problem
+    assert server.received == []
+    account.refresh_from_db()
+    assert account.is_paused
+
+
+def test_an_address_that_the_log_in_may_not_use_is_told():
+    with scripted("mail", "550 5.7.60 Client does not have permissions to send as this sender") as server:
+        checked = check(server.port)
+    assert not checked.ok
+    assert "does not let this account send from its address" in checked.problem

@@ -40,7 +40,9 @@ def test_send_answers_with_the_number_of_mails_queued(admin_client: Client, admi
 def test_sending_twice_queues_nobody_twice(admin_client: Client) -> None:
     campaign = make_campaign(make_list(3))
     act(admin_client, "send", campaign)
-    assert act(admin_client, "send", campaign) == [("success", "Queued 0 emails for sending")]
+    assert act(admin_client, "send", campaign) == [
+        ("success", "Queued 0 emails for sending: everybody on its lists was queued before")
+    ]
     assert QueuedEmail.objects.count() == 3
 
 

@@ -82,5 +82,5 @@ def test_a_directory_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_name_that_is_no_text_is_wrong_usage(html: Path) -> None:
-    with pytest.raises(CommandError, match="argument --name: is not plain UTF-8 text"):
+    with pytest.raises(CommandError, match="argument --name: has a line break"):
         create("--html", html, "--list", "one", name="\udce4")

@@ -1,4 +1,5 @@
 import pytest
+from django.db.models.functions import Now
 
 from campaigns import actions
 from campaigns.models import Campaign
@@ -81,6 +82,14 @@ def test_pause_resume_and_cancel_move_only_what_they_may():
     assert {status for _, status in states(campaign)} == {"cancelled"}
     with pytest.raises(actions.Refused, match="cancelled"):
         actions.resume_campaign(campaign)
+
+
+def test_a_finished_campaign_is_not_cancelled():
+    campaign = make_campaign(make_list(2))
+    actions.queue_campaign(campaign)
+    QueuedEmail.objects.update(status="failed", finished_at=Now())
+    with pytest.raises(actions.Refused, match="is finished"):
+        actions.cancel_campaign(campaign)
 
 
 def test_queueing_any_number_of_contacts_costs_the_same_statements(django_assert_num_queries):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -104,4 +105,29 @@ def test_a_second_one_on_the_same_data_is_refused_and_the_first_goes_on(run):
     second = run()
     assert second.process.wait(60) == 1
     assert second.says("Batchwise runs here already")
+    assert first.answers()
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(run):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        started = run(PORT=str(port))
+        assert started.process.wait(60) == 1
+    assert started.says(f"Can't listen on 127.0.0.1:{port}")
+    assert not started.says("Email scheduler started")
+
+
+def test_stop_leaves_the_database_of_a_running_batchwise_alone(run):
+    first = run(DJANGO_SUPERUSER_PASSWORD="a long word")
+    wait_for(first.answers)
+    stop = subprocess.run(
+        [sys.executable, "-m", "config.embedded_postgres", "stop"],
+        cwd=ROOT,
+        env={**os.environ, "BATCHWISE_VAR": str(first.var)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert stop.returncode == 1
+    assert "end that with Ctrl-C first" in stop.stderr
     assert first.answers()

@@ -118,12 +118,14 @@ def test_an_unknown_recipient_fails_alone_and_is_suppressed(server, accounts, sc
     assert QueuedEmail.objects.get(status="failed").last_reply == "550 5.1.1 No such user"
 
 
-def test_a_daily_limit_pauses_the_account_and_costs_its_mails_nothing(server, accounts, script):
+def test_a_daily_limit_pauses_the_account_and_costs_its_mails_nothing(server, accounts, script, caplog):
+    caplog.set_level("INFO")
     for n in (1, 3, 5):
         script.answers["dot", f"person{n}@example.com"] = "550 5.4.5 Daily user sending limit exceeded"
     send(6)
     assert states() == ["pending", "sent", "pending", "sent", "pending", "sent"]
     assert set(QueuedEmail.objects.filter(status="pending").values_list("attempts", flat=True)) == {0}
+    assert "Batch sent: 3 emails, 0 failures, 3 returned to the queue. Queue remaining: 3" in caplog.text
     one = SmtpAccount.objects.get(name="one")
     assert one.paused_until > timezone.now()
     assert "daily limit" in one.pause_reason

@@ -48,6 +48,15 @@ def test_production_names_in_one_line_all_that_it_lacks(command):
     )
 
 
+def test_a_database_that_was_not_migrated_is_told_with_what_to_do(tmp_path):
+    tmp_path.chmod(0o755)
+    ended = run("manage.py", "queue_status", BATCHWISE_VAR=str(tmp_path), DATABASE_URL="")
+    run("-m", "config.embedded_postgres", "stop", BATCHWISE_VAR=str(tmp_path))
+    assert (ended.returncode, ended.stderr) == (
+        1, "The database is not at this version of Batchwise: run `manage.py migrate` first.\n",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "CREDENTIAL_KEYS"])
 def test_production_names_the_one_thing_that_it_lacks(name):
     ended = run("manage.py", "check", **{**PRODUCTION, name: " "})

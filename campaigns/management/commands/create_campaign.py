@@ -41,7 +41,7 @@ class Command(BaseCommand):
 
 def _utf8(argument: str) -> str:
     if not argument.isprintable():
-        raise ArgumentTypeError("is not plain UTF-8 text")
+        raise ArgumentTypeError("has a line break or another character that can't be printed")
     return argument
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from sending import actions
+from sending.campaign import campaign_model
 from sending.models import QueuedEmail
 
 
@@ -36,6 +37,8 @@ class Command(BaseCommand):
     def _chosen(self, options: dict[str, Any]) -> list[QueuedEmail]:
         mails = QueuedEmail.objects.filter(status=QueuedEmail.Status.UNCERTAIN).order_by("id")
         if options["campaign"]:
+            if not campaign_model().objects.filter(name=options["campaign"]).exists():
+                raise CommandError(f"There is no campaign “{options['campaign']}”.")
             mails = mails.filter(campaign__name=options["campaign"])
         chosen = list(mails.select_related("campaign", "account"))
         if options["addresses"]:

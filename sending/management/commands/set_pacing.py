@@ -29,11 +29,14 @@ class Command(BaseCommand):
         try:
             pacing = set_pacing(**{knob: options[knob] for knob in knobs})
         except ValidationError as error:
-            problems = [f"{knob}: {' '.join(texts)}" for knob, texts in error.message_dict.items()]
-            raise CommandError("; ".join(problems)) from error
+            raise CommandError("; ".join(_problems(error))) from error
         return (
             f"At most {pacing.batch_size} mails a batch ({pacing.get_scope_display().lower()}), "
             f"a batch every {pacing.batch_interval:g} s, {pacing.delay:g} s between mails "
             f"(and up to {pacing.jitter:g} s more), retries every {pacing.retry_interval:g} s, "
             f"at most {pacing.max_retries}"
         )
+
+
+def _problems(error: ValidationError) -> list[str]:
+    return [f"--{knob.replace('_', '-')}: {' '.join(texts)}" for knob, texts in error.message_dict.items()]
