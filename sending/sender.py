@@ -14,6 +14,7 @@ from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from sending import drain, effects, ledger, replies, settle
 from sending.composer import ComposeError, Letter, compose
+from sending.judge import judge
 from sending.ledger import Attempt, Hold
 from sending.messages import ascii_address, build_message
 from sending.models import Batch, Pacing, QueuedEmail
@@ -130,9 +131,9 @@ class _Sender:
         try:
             reply = self._connection(account).send(*envelope, message)
         except SmtpFailure as failure:
-            verdict = replies.judge(
+            verdict = judge(
                 failure.phase, failure.code, failure.enhanced_code, failure.text,
-                after_dot=failure.after_dot,
+                provider=account.provider, host=account.host, after_dot=failure.after_dot,
             )  # fmt: skip
             return failure.phase, failure.code, failure.enhanced_code, failure.text, verdict
         return Phase.DOT, reply.code, reply.enhanced_code, reply.text, replies.SENT
