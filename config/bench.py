@@ -3,6 +3,7 @@
 Machines differ and are noisy: compare the rows of one run, not of two.
 """
 
+import io
 import logging
 import os
 import smtplib
@@ -25,6 +26,7 @@ from django.urls import reverse  # noqa: E402
 
 from accounts.actions import add_account  # noqa: E402
 from campaigns import actions  # noqa: E402
+from campaigns.importing import import_contacts  # noqa: E402
 from campaigns.models import Campaign, ContactList  # noqa: E402
 from config.demo.smtp_server import LocalSmtpServer  # noqa: E402
 from sending import dispatch, jobs, sender  # noqa: E402
@@ -33,6 +35,7 @@ from sending.models import Batch  # noqa: E402
 from sending.status import queue_status  # noqa: E402
 
 CONTACTS, SMALL, BATCH = 100_000, 1_234, 1_000
+LONG_AGO = "2000-01-01T00:00Z"
 
 
 def main() -> None:
@@ -44,6 +47,7 @@ def main() -> None:
     print("| what | figure |\n| --- | --- |")
     with LocalSmtpServer({"bench": "bench"}) as server:
         prepare(server.port)
+        importing()
         queueing()
         dispatching()
         sending(server)
@@ -84,6 +88,15 @@ def prepare(port: int) -> None:
     )  # fmt: skip
 
 
+def importing() -> None:
+    """A CSV file of new contacts, then the same one again."""
+    rows = "".join(f"new{n}@example.com,New {n},City {n % 100}\n" for n in range(CONTACTS))
+    file = ("email,name,city\n" + rows).encode()
+    for what in ("import a CSV file of {:,} new contacts", "the same file again"):
+        seconds = timed(lambda: import_contacts(io.BytesIO(file), "new.csv", "new"))
+        row(what.format(CONTACTS), f"{seconds:.1f} s")
+
+
 def write(name: str, contact_list: str) -> Campaign:
     campaign = Campaign.objects.create(
         name=name, subject="Hello {{ first_name }}", html="<p>Dear {{ first_name }}, how are you?</p>"
@@ -110,7 +123,8 @@ def queueing() -> None:
 
 def claim(size: int) -> Batch:
     set_pacing(batch_size=size, batch_interval=0.1, delay=0)
-    Batch.objects.update(created="2000-01-01T00:00Z", finished="2000-01-01T00:00Z")
+    Batch.objects.update(created=LONG_AGO, finished=LONG_AGO)
+    Batch.objects.exclude(started=None).update(started=LONG_AGO)
     assert dispatch.dispatch().mails == size
     return Batch.objects.latest("id")
 

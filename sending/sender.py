@@ -16,6 +16,7 @@ from accounts.phases import Phase
 from accounts.reply import SmtpReply
 from sending import drain, effects, ledger, replies, settle
 from sending.composer import ComposeError, Letter, compose
+from sending.judge import judge
 from sending.ledger import Attempt, Hold
 from sending.messages import ascii_address, build_message
 from sending.models import Batch, Pacing, QueuedEmail
@@ -143,9 +144,9 @@ class _Sender:
         except SmtpFailure as failure:
             if drain.over.is_set() and failure.code is None and not failure.after_dot:
                 raise drain.Cut from failure
-            verdict = replies.judge(
+            verdict = judge(
                 failure.phase, failure.code, failure.enhanced_code, failure.text,
-                after_dot=failure.after_dot,
+                provider=account.provider, host=account.host, after_dot=failure.after_dot,
             )  # fmt: skip
             return failure.phase, failure.code, failure.enhanced_code, failure.text, verdict
         return Phase.DOT, reply.code, reply.enhanced_code, reply.text, replies.SENT

@@ -1,6 +1,7 @@
 """`make run`: web and worker under one supervisor, with data that are there after a restart."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,11 +19,16 @@ ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.acceptance
 
 
+def quiet_port() -> int:
+    """A free port below those that outgoing connections take (Linux: from 32768 on)."""
+    return next(port for port in random.sample(range(20_000, 32_000), 100) if free_port(port) == port)
+
+
 class Run:
     """`python -m config.run` on data of its own."""
 
     def __init__(self, var: Path, **environment: str):
-        self.var, self.port = var, free_port(0)
+        self.var, self.port = var, quiet_port()
         self.log = var / "run.log"
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

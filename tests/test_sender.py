@@ -132,6 +132,16 @@ def test_a_daily_limit_pauses_the_account_and_costs_its_mails_nothing(server, ac
     assert SendLog.objects.filter(account=one).count() == 1  # its other mails were not even tried
 
 
+def test_a_code_means_what_the_account_s_provider_means_by_it(server, accounts, script):
+    SmtpAccount.objects.filter(name="one").update(provider="workspace")
+    for n in (1, 2):  # RFC 3463 has 5.4.5 for a congested network; for Google it is the daily limit
+        script.answers["dot", f"person{n}@example.com"] = "550 5.4.5 Refus"
+    send(2)
+    assert states() == ["pending", "failed"]
+    assert SmtpAccount.objects.get(name="one").is_paused
+    assert not SmtpAccount.objects.get(name="two").is_paused
+
+
 def test_a_wrong_password_pauses_the_account_until_it_is_mended_and_the_other_sends_on(server, accounts):
     SmtpAccount.objects.filter(name="one").update(username="one")
     one = SmtpAccount.objects.get(name="one")

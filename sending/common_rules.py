@@ -1,0 +1,135 @@
+"""What any server's reply means: first by words, then by enhanced status code, then by code.
+
+Sources: RFC 5321 section 4.2 (codes), RFC 3463 and the IANA registry of enhanced status codes,
+RFC 4954 (AUTH), RFC 3207 (STARTTLS); Postfix's wordings stand for those of many relays.
+"""
+
+from accounts.phases import Phase
+from sending.provider_rules import YAHOO_CODES
+from sending.replies import (
+    ACCOUNT_BLOCKED,
+    CONTENT_REFUSED,
+    HOST_BLOCKED,
+    LIMIT_REACHED,
+    LOGIN_WANTED,
+    NOT_AS_SENDER,
+    OWN_MAILBOX_FULL,
+    RECIPIENT_GONE,
+    RECIPIENT_LATER,
+    RECIPIENT_REFUSED,
+    RETRY_AND_REST,
+    SENDER_REFUSED,
+    TLS_WANTED,
+    TRY_LATER,
+    UNPROVEN_DOMAIN,
+    UNREACHABLE,
+    WRONG_PASSWORD,
+)
+from sending.rules import AUTH, AUTH_ON, CONNECTING, DATA_ON, EVER, MAIL, MAIL_ON, RCPT, RCPT_ON, Rule
+
+POSTFIX = "https://www.postfix.org/postconf.5.html"
+ANVIL = "https://www.postfix.org/TUNING_README.html"
+EXIM = "https://docs.cpanel.net/whm/server-configuration/tweak-settings/"
+RFC3207 = "RFC 3207 section 4"
+RFC3463 = "RFC 3463"
+RFC4954 = "RFC 4954 section 6"
+RFC5248 = "RFC 5248, IANA SMTP Enhanced Status Codes"
+RFC5321 = "RFC 5321 section 4.2"
+RFC7372 = "RFC 7372"
+RFC7489 = "RFC 7489 section 10.3"
+
+# At the dot it may be a link in the message that is on a list.
+BEFORE_DOT = tuple(phase for phase in EVER if phase != Phase.DOT)
+BY_WORDS = (
+    # Postfix says what it thinks of client and sender at RCPT, too (smtpd_delay_reject).
+    Rule(r"^4.*(sender address rejected|domain of sender|helo command rejected|client host rejected)",
+         TRY_LATER, "450 4.1.8 <a@example.com>: Sender address rejected: Domain not found", POSTFIX, MAIL_ON),
+    Rule(r"(block|reject)\w* by (the |your )?(recipient|user)", RECIPIENT_REFUSED,
+         "550 5.7.1 Sender address blocked by the recipient", RFC3463, RCPT_ON),
+    Rule(r"^5.*(sender (address|mailbox|domain|verif)|domain of sender|from address|not owned by user)",
+         NOT_AS_SENDER,
+         "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b", POSTFIX, MAIL_ON),
+    Rule(r"blocked using|(black|block) ?list|banned sending ip", HOST_BLOCKED,
+         "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", POSTFIX,
+         BEFORE_DOT),
+    Rule(r"^5.*(helo command|client host) rejected", SENDER_REFUSED,
+         "504 5.5.2 <pc>: Helo command rejected: need fully-qualified hostname", POSTFIX, MAIL_ON),
+    Rule(r"must issue a starttls|encryption (is )?required|^538 ", TLS_WANTED,
+         "530 5.7.0 Must issue a STARTTLS command first", RFC3207, AUTH_ON),
+    Rule(r"relay(ing)? (access )?(denied|disallowed|prohibited|not)|(unable|permitted|allowed) to relay"
+         r"|do(es)? not relay|rcpthosts", SENDER_REFUSED, "454 4.7.1 <a@example.com>: Relay access denied",
+         POSTFIX, MAIL_ON),
+    Rule(r"authentication (is )?required|not authenticated|without authentication", LOGIN_WANTED,
+         "550 5.7.1 Client was not authenticated", RFC4954, (*MAIL, *RCPT)),
+    Rule(r"your (account|mailbox|domain) .{0,40}(disabled|suspended|blocked|locked)|^525 ", ACCOUNT_BLOCKED,
+         "525 5.7.13 User account disabled", RFC5248, AUTH_ON),
+    Rule(r"^5.*(dmarc|\bspf\b|authentication checks)", UNPROVEN_DOMAIN,
+         "550 5.7.1 Unauthenticated email from example.com is not accepted due to domain's DMARC policy",
+         RFC7489, MAIL_ON),
+    Rule(r"^4.*gr[ae]y.?list", RECIPIENT_LATER,
+         "450 4.2.0 <a@example.com>: Recipient address rejected: Greylisted", POSTFIX, RCPT_ON),
+    Rule(r"daily .{0,40}(limit|quota)|(limit|quota).{0,40} per day|(sending|outgoing) (limit|quota)"
+         r"|you have exceeded your .{0,40}(limit|quota)", LIMIT_REACHED,
+         "554 5.7.1 <a@example.com>: Recipient address rejected: You have exceeded your quota", POSTFIX,
+         AUTH_ON),
+    Rule(r"(exceed|limit|too many|max).{0,60}(per|this) (hour|minute)|hourly", TRY_LATER,
+         "550 Domain example.com has exceeded the max emails per hour (100/100 (100%)) allowed.", EXIM,
+         AUTH_ON),
+    Rule(r"^5.*(mailbox|inbox|account|user|recipient).{0,40}(full|over.?quota|quota exceeded)",
+         RECIPIENT_REFUSED, "554 delivery error: dd Sorry, your message cannot be delivered. This account is"
+         " over quota.", YAHOO_CODES, RCPT_ON),
+    Rule(r"^\d+ [45]\.2\.1 .*(rate|limit|throttl|too (many|fast))", RECIPIENT_LATER,
+         "450 4.2.1 <a@example.com>: Recipient rate limit exceeded", RFC3463, RCPT_ON),
+    Rule(r"too many (connections|concurrent|messages|e?-?mails|recipients|requests|errors)|too much mail"
+         r"|rate.?limit|throttl|too (fast|frequent)|slow down|concurrent connections", TRY_LATER,
+         "421 4.7.0 mx.example.com Error: too many connections from 192.0.2.1", ANVIL),
+    Rule(r"^5.*(no such (user|mailbox|recipient|address|account)|no mailbox here"
+         r"|(user|recipient|mailbox|address|account) (is )?(unknown|not found|disabled|inactive)"
+         r"|unknown (user|recipient|mailbox|address|account)|invalid (recipient|mailbox)"
+         r"|(user|recipient|mailbox|address|account).{0,40}(does not|doesn't|no longer) exist"
+         r"|account .{0,40}(disabled|inactive))", RECIPIENT_GONE,
+         "550 No such user here", POSTFIX, RCPT),
+    # These two are about the log-in, whatever enhanced code follows.
+    Rule(r"^530 ", LOGIN_WANTED, "530 5.7.0 Please log in first", RFC4954, MAIL_ON),
+    Rule(r"^535 ", WRONG_PASSWORD, "535 5.7.8 Authentication credentials invalid", RFC4954, MAIL_ON),
+)  # fmt: skip
+
+BY_ENHANCED_CODE = (
+    Rule(r"^\d+ (5\.7\.2[0-467]|4\.7\.2[67]) ", UNPROVEN_DOMAIN,
+         "550 5.7.22 No valid author-matched DKIM signature found", RFC7372, MAIL_ON),
+    Rule(r"^\d+ 5\.7\.25 ", HOST_BLOCKED, "550 5.7.25 Reverse DNS validation failed", RFC7372, MAIL_ON),
+    Rule(r"^\d+ [45]\.7\.28 ", TRY_LATER, "450 4.7.28 Mail flood detected", RFC5248, MAIL_ON),
+    Rule(r"^5\d\d 5\.(2\.3|3\.4|6\.[1-6]) ", CONTENT_REFUSED, "552 5.3.4 Message size exceeds fixed limit",
+         RFC3463, MAIL_ON),
+    Rule(r"^5\d\d 5\.6\.7 ", RECIPIENT_REFUSED, "553 5.6.7 The server takes no address beyond ASCII.",
+         RFC5248, MAIL_ON),
+    Rule(r"^5\d\d 5\.1\.[78] ", NOT_AS_SENDER, "501 5.1.7 Bad sender's mailbox address syntax",
+         RFC3463, MAIL_ON),
+    Rule(r"^5\d\d 5\.1\.([126]|10) ", RECIPIENT_GONE, "550 5.1.1 Bad destination mailbox address",
+         RFC3463, RCPT_ON),
+    Rule(r"^5\d\d 5\.([124]\.|7\.17 )", RECIPIENT_REFUSED,
+         "550 5.2.0 Other or undefined mailbox status", RFC3463, RCPT_ON),
+    Rule(r"^5\d\d 5\.2\.2 .*(full|quota)", OWN_MAILBOX_FULL, "552 5.2.2 Mailbox full", RFC3463, MAIL),
+    Rule(r"^4\d\d 4\.3\.[12] ", RETRY_AND_REST, "452 4.3.1 Insufficient system storage", RFC3463, RCPT_ON),
+    Rule(r"^5\d\d 5\.[67]\.", CONTENT_REFUSED, "550 5.7.1 Message rejected as spam", RFC3463, RCPT_ON),
+)  # fmt: skip
+
+BY_CODE = (
+    # Section 3.8: 421 closes the channel, whatever was asked.
+    Rule(r"^421 ", RETRY_AND_REST, "421 Service not available, closing transmission channel", RFC5321,
+         RCPT_ON),
+    Rule(r"^421 ", TRY_LATER, "421 Service not available, closing transmission channel", RFC5321,
+         (*CONNECTING, *AUTH, *MAIL)),
+    Rule(r"", UNREACHABLE, "554 No SMTP service here", RFC5321, CONNECTING),
+    Rule(r"^4", TRY_LATER, "454 4.7.0 Too many login attempts, please try again later", RFC4954, AUTH),
+    Rule(r"^50\d ", SENDER_REFUSED, "504 5.5.4 Unrecognized authentication type", RFC4954, AUTH),
+    Rule(r"^5", WRONG_PASSWORD, "535 5.7.8 Username and Password not accepted", RFC4954, AUTH),
+    Rule(r"^552 ", CONTENT_REFUSED, "552 Message is too long", RFC5321, MAIL),
+    Rule(r"^4", TRY_LATER, "451 4.3.0 Temporary server error", RFC5321, MAIL),
+    Rule(r"^5", SENDER_REFUSED, "550 5.7.1 Not allowed to send", RFC5321, MAIL),
+    Rule(r"^4", RECIPIENT_LATER, "450 4.2.1 The mailbox is busy", RFC5321, RCPT_ON),
+    Rule(r"^5", RECIPIENT_REFUSED, "550 Requested action not taken: mailbox unavailable", RFC5321, RCPT),
+    Rule(r"^5", CONTENT_REFUSED, "554 Transaction failed", RFC5321, DATA_ON),
+)  # fmt: skip
+
+COMMON_RULES = (*BY_WORDS, *BY_ENHANCED_CODE, *BY_CODE)

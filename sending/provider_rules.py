@@ -1,0 +1,168 @@
+"""What the known providers answer. Rules about words that nobody else uses hold for any server."""
+
+from sending.replies import (
+    ACCOUNT_BLOCKED,
+    APP_PASSWORD,
+    BROWSER_LOGIN,
+    CONTENT_LATER,
+    HOST_BLOCKED,
+    LIMIT_REACHED,
+    LOGIN_WANTED,
+    NOT_AS_SENDER,
+    OWN_MAILBOX_FULL,
+    RECIPIENT_GONE,
+    RECIPIENT_LATER,
+    RECIPIENT_REFUSED,
+    RETRY_AND_REST,
+    SENDER_REFUSED,
+    SMTP_AUTH_OFF,
+    SUSPECTED,
+    TRY_LATER,
+    UNPROVEN_DOMAIN,
+    UNVERIFIED_SENDER,
+)
+from sending.rules import AUTH, AUTH_ON, DOT, EVER, MAIL_ON, RCPT_ON, Rule, Service
+
+GMAIL_CODES = "https://support.google.com/a/answer/3726730"
+GMAIL_RELAY = "https://support.google.com/a/answer/6140680"
+GOOGLE = (
+    Rule(r"^\d+ 5\.4\.5 ", LIMIT_REACHED, "550 5.4.5 Daily sending quota exceeded",
+         GMAIL_CODES, EVER, Service.GOOGLE),
+    Rule(r"daily (user )?sending (limit|quota)|daily smtp relay (sending )?limit", LIMIT_REACHED,
+         "550 5.7.1 Daily SMTP relay limit exceeded for customer", GMAIL_RELAY),
+    Rule(r"peak smtp relay limit", TRY_LATER,
+         "450 4.2.1 Peak SMTP relay limit exceeded for customer. This is a temporary error.", GMAIL_RELAY),
+    Rule(r"^53\d 5\.7\.9 |application-specific password", APP_PASSWORD,
+         "534 5.7.9 Application-specific password required", GMAIL_CODES, AUTH),
+    Rule(r"^534 5\.7\.14 |(with|through|via) your web browser", BROWSER_LOGIN,
+         "534 5.7.14 Please log in through your web browser and then try again", GMAIL_CODES, AUTH),
+    Rule(r"for rcpt domain", RECIPIENT_LATER,
+         "421 4.7.0 TLS required for RCPT domain, closing connection.", GMAIL_CODES, RCPT_ON),
+    Rule(r"receiving e?mail (too quickly|at a rate)", RECIPIENT_LATER,
+         "550 5.2.1 The user you are trying to contact is receiving mail at a rate that prevents"
+         " additional messages from being delivered.", GMAIL_CODES, RCPT_ON),
+    Rule(r"unusual (rate|amount) of unsolicited", SUSPECTED,
+         "421 4.7.28 Our system has detected an unusual rate of unsolicited mail originating from your"
+         " IP address.", GMAIL_CODES),
+    Rule(r"^4.*message is (likely )?(suspicious|unsolicited)", CONTENT_LATER,
+         "421 4.7.0 Our system has detected that this message is suspicious due to the nature of the"
+         " content and/or the links within.", GMAIL_CODES, DOT),
+    Rule(r"^\d+ [45]\.7\.(3[02]|40) ", UNPROVEN_DOMAIN,
+         "550 5.7.30 Your email has been blocked because the sender is unauthenticated: DKIM did not pass.",
+         GMAIL_CODES, MAIL_ON, Service.GOOGLE),
+)  # fmt: skip
+
+NDR = "https://learn.microsoft.com/exchange/troubleshoot/email-delivery/ndr/non-delivery-reports-in-exchange-online"
+SUBMISSION = "https://learn.microsoft.com/exchange/troubleshoot/send-emails/smtp-submission-improvements"
+SMTP_AUTH = (
+    "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/"
+    "authenticated-client-smtp-submission"
+)
+MICROSOFT = (
+    Rule(r"submission ?quota ?(was )?exceeded", LIMIT_REACHED,
+         "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", SUBMISSION, MAIL_ON),
+    Rule(r"^\d+ 5\.1\.90 |reached your daily limit", LIMIT_REACHED,
+         "550 5.1.90 Your message can't be sent because you've reached your daily limit for message"
+         " recipients", NDR, MAIL_ON),
+    Rule(r"STOREDRV\.Submission.*QuotaExceeded", OWN_MAILBOX_FULL,
+         "554 5.2.2 mailbox full; STOREDRV.Submission.Exception:QuotaExceededException."
+         "MapiExceptionShutoffQuotaExceeded", SUBMISSION, MAIL_ON),
+    Rule(r"SendAsDenied|to send as this sender|^\d+ 5\.7\.60 ", NOT_AS_SENDER,
+         "554 5.2.252 SendAsDenied; a@example.com not allowed to send as b@example.com", NDR, MAIL_ON),
+    Rule(r"OutboundSpamException", ACCOUNT_BLOCKED,
+         "554 5.2.0 STOREDRV.Submission.Exception:OutboundSpamException", NDR, MAIL_ON),
+    Rule(r"^\d+ 5\.1\.8 ", ACCOUNT_BLOCKED, "550 5.1.8 Access denied, bad outbound sender",
+         NDR, MAIL_ON, Service.MICROSOFT),
+    Rule(r"^\d+ 5\.7\.(50[1-3]|705|708|800) ", ACCOUNT_BLOCKED,
+         "550 5.7.501 Access denied, spam abuse detected", NDR),
+    Rule(r"^\d+ 5\.7\.750 ", UNVERIFIED_SENDER,
+         "550 5.7.750 Service unavailable. Client blocked from sending from unregistered domains.",
+         NDR, MAIL_ON),
+    Rule(r"^\d+ 5\.7\.(509|515) ", UNPROVEN_DOMAIN,
+         "550 5.7.509 Access denied, sending domain example.com does not pass DMARC verification",
+         NDR, MAIL_ON),
+    Rule(r"^\d+ 5\.7\.(511|60[6-9]|6[1-4]\d) ", HOST_BLOCKED,
+         "550 5.7.606 Access denied, banned sending IP [192.0.2.1]", NDR),
+    Rule(r"^\d+ 4\.7\.([56]\d\d|8[5-9]\d) |exceeded permitted limits", TRY_LATER,
+         "451 4.7.500 Server busy. Please try again later from [192.0.2.1].", NDR),
+    Rule(r"recipient thread limit", RECIPIENT_LATER,
+         "432 4.3.2 STOREDRV.Deliver; recipient thread limit exceeded", NDR, RCPT_ON),
+    Rule(r"^432 4\.3\.2 ", TRY_LATER, "432 4.3.2 Concurrent connections limit exceeded", SUBMISSION),
+    Rule(r"^451 4\.7\.0 temporary server error", RETRY_AND_REST,
+         "451 4.7.0 Temporary server error. Please try again later. PRX4", NDR, RCPT_ON),
+    Rule(r"SmtpClientAuthentication is disabled|security defaults|basic authentication is disabled",
+         SMTP_AUTH_OFF,
+         "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
+         SMTP_AUTH, AUTH),
+    Rule(r"^\d+ 5\.7\.(12[49]|13[3-6]|505|507|513|703) |RST\.NotAuthorized", RECIPIENT_REFUSED,
+         "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", NDR, RCPT_ON),
+    Rule(r"^5\d\d 5\.(4\.1|7\.504) .*recipient address rejected", RECIPIENT_GONE,
+         "550 5.4.1 Recipient address rejected: Access denied.", NDR, RCPT_ON),
+    Rule(r"^550 5\.5\.0 .*mailbox unavailable", RECIPIENT_GONE,
+         "550 5.5.0 Requested action not taken: mailbox unavailable", NDR, RCPT_ON, Service.MICROSOFT),
+    Rule(r"^\d+ 5\.2\.12[12] ", RECIPIENT_LATER,
+         "550 5.2.122 The recipient has exceeded their limit for the number of messages they can receive"
+         " per hour.", NDR, RCPT_ON),
+)  # fmt: skip
+
+YAHOO_CODES = "https://senders.yahooinc.com/smtp-error-codes"
+YAHOO = (
+    Rule(r"#AUTH\d", APP_PASSWORD, "535 5.7.0 (#AUTH005) Too many bad auth attempts.",
+         "https://help.yahoo.com/kb/SLN15241.html", AUTH),
+    Rule(r"^554 6\.6\.0 ", SUSPECTED, "554 6.6.0 Error sending message for delivery.",
+         "https://github.com/nodemailer/nodemailer/issues/1336", DOT, Service.YAHOO),
+    Rule(r"permanently deferred", HOST_BLOCKED,
+         "421 4.7.1 [TS03] All messages from 192.0.2.1 will be permanently deferred; Retrying will NOT"
+         " succeed.", YAHOO_CODES),
+    Rule(r"\[BL\d+\]", HOST_BLOCKED,
+         "553 5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because the ip is in"
+         " Spamhaus's list", YAHOO_CODES),
+    Rule(r"^5.*(user doesn't have a|mailbox not found|mailbox is disabled)", RECIPIENT_GONE,
+         "554 delivery error: dd This user doesn't have a yahoo.com account", YAHOO_CODES, RCPT_ON),
+)  # fmt: skip
+
+ZOHO_POLICY = "https://www.zoho.com/mail/help/usage-policy.html"
+ZOHO = (
+    Rule(r"unusual sending activity.*unblock", ACCOUNT_BLOCKED,
+         "550 5.4.6 Unusual sending activity detected. Learn more. To unblock Click here.",
+         ZOHO_POLICY, AUTH_ON),
+    Rule(r"unusual sending activity", SUSPECTED,
+         "550 5.4.6 Unusual sending activity detected. Please try after sometime.", ZOHO_POLICY, AUTH_ON),
+    Rule(r"^550 5\.4\.6 ", SUSPECTED, "550 5.4.6 Unusual activity", ZOHO_POLICY, AUTH_ON, Service.ZOHO),
+    Rule(r"(sender address|outgoing) blocked", ACCOUNT_BLOCKED, "554 5.1.8 Sender Address Blocked",
+         ZOHO_POLICY, AUTH_ON, Service.ZOHO),
+    Rule(r"relaying disallowed as|sender is not allowed to relay", NOT_AS_SENDER,
+         "553 Relaying disallowed as a@example.com",
+         "https://www.zoho.com/zeptomail/help/api/smtp-error-codes.html", MAIL_ON),
+)  # fmt: skip
+
+SES_CODES = "https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html"
+SES_ERRORS = "https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-error-messages.html"
+SES = (
+    Rule(r"daily message quota", LIMIT_REACHED, "454 Throttling failure: Daily message quota exceeded",
+         SES_CODES),
+    Rule(r"maximum sending rate", TRY_LATER, "454 Throttling failure: Maximum sending rate exceeded",
+         SES_CODES),
+    Rule(r"address (is )?not verified", UNVERIFIED_SENDER,
+         "554 Message rejected: Email address is not verified. The following identities failed the check"
+         " in region EU-WEST-1: a@example.com", SES_ERRORS, MAIL_ON),
+    Rule(r"sending (is |has been )?(paused|suspended)", ACCOUNT_BLOCKED,
+         "554 Message rejected: Sending paused for this account.", SES_ERRORS, AUTH_ON),
+    Rule(r"not authorized to perform|account not subscribed", SENDER_REFUSED,
+         "554 Access denied: User arn:aws:iam::123:user/ses is not authorized to perform ses:SendRawEmail",
+         SES_CODES, AUTH_ON),
+)  # fmt: skip
+
+SENDGRID_CODES = (
+    "https://www.twilio.com/docs/sendgrid/for-developers/sending-email/smtp-errors-and-troubleshooting"
+)
+SENDGRID = (
+    Rule(r"maximum credits exceeded", LIMIT_REACHED, "451 Authentication failed: Maximum credits exceeded",
+         SENDGRID_CODES),
+    Rule(r"verified sender identity|not authorized to send from that", UNVERIFIED_SENDER,
+         "550 The from address does not match a verified Sender Identity.", SENDGRID_CODES, MAIL_ON),
+    Rule(r"unauthenticated senders", LOGIN_WANTED, "550 Unauthenticated senders not allowed",
+         SENDGRID_CODES, MAIL_ON),
+)  # fmt: skip
+
+PROVIDER_RULES = (*GOOGLE, *MICROSOFT, *YAHOO, *ZOHO, *SES, *SENDGRID)
