@@ -76,10 +76,6 @@ def _tell_to_end(*_: object) -> None:
 def _cut(number: int, frame: FrameType | None) -> None:
     if _may_be_cut:
         raise Cut("the worker has to end")
-    if not lifeline.is_busy:
-        # Told to end, but not by its sentinel, or it would be gone: it must not go on taking batches.
-        # An exception gives back the queue's lock, in which an idle worker waits.
-        raise SystemExit(0)
 
 
 def _end_conversations() -> None:

@@ -2,14 +2,13 @@
 
 from collections import Counter
 
-import psutil
 import pytest
 
 from accounts.models import SmtpAccount
 from campaigns import actions
 from config.demo.smtp_server import Action, LocalSmtpServer
 from sending.models import Batch, QueuedEmail, SendLog
-from tests.cluster import family, wait_for
+from tests.cluster import wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance]
@@ -66,17 +65,3 @@ def test_after_the_final_dot_the_mail_is_recorded_as_uncertain(end_while_it_stal
     assert states() == {"sent": 2, "uncertain": 1, "pending": 7}
     assert SendLog.objects.filter(outcome="uncertain").count() == 1
     assert not Batch.objects.filter(finished=None).exists()
-
-
-def test_workers_that_somebody_else_told_to_end_are_replaced_and_sending_goes_on(start_cluster):
-    set_pace(batch_size=5)
-    with LocalSmtpServer({"one": "secret1"}) as server:
-        make_account(port=server.port, username="one", password="secret1", daily_limit=1000)
-        actions.queue_campaign(make_campaign(make_list(60)))
-        cluster = start_cluster(WORKERS="3")
-        _, *workers, _, _ = family(psutil.Process(cluster.process.pid))
-        wait_for(lambda: len(server.received) >= 5)
-        for worker in workers:
-            worker.terminate()
-        wait_for(lambda: states() == {"sent": 60})
-        assert len(server.received) == 60
