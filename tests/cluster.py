@@ -42,7 +42,8 @@ class Cluster:
 
     def main(self) -> psutil.Process | None:
         """Under a watchdog: the main process of the cluster that runs now."""
-        return next(iter(psutil.Process(self.process.pid).children()), None)
+        children = psutil.Process(self.process.pid).children()
+        return next((child for child in children if _is_cluster(child)), None)
 
     def kill_tree(self) -> None:
         """kill -9 of all that this process started, and what these started."""
@@ -62,6 +63,13 @@ class Cluster:
         """SIGTERM to the whole group, as honcho does; waits for its end."""
         os.killpg(self.process.pid, signal.SIGTERM)
         self.process.wait(timeout)
+
+
+def _is_cluster(process: psutil.Process) -> bool:
+    """Whether it is qcluster's, and not what ran for a moment to look something up."""
+    with suppress(psutil.NoSuchProcess):
+        return "qcluster" in " ".join(process.cmdline())
+    return False
 
 
 def family(main: psutil.Process) -> list[psutil.Process]:
