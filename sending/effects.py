@@ -4,14 +4,13 @@ is suppressed."""
 from collections import Counter
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
-
 from accounts.actions import pause_account
 from sending import capacity, settle
 from sending.campaign import pause_campaign
 from sending.ledger import Attempt, Hold
 from sending.models import QueuedEmail, Suppression
 from sending.replies import Pause, Scope
+from sending.suppression import suppress
 
 SHORT_REST = timedelta(minutes=5)
 # The provider says that the window is full, the ledger is empty: mail was sent past us. Look again.
@@ -40,7 +39,7 @@ class Effects:
         """Draws the consequences of a recorded attempt."""
         verdict = attempt.verdict
         if verdict.suppress:
-            _suppress(mail)
+            suppress(mail.email, Suppression.Reason.BOUNCED, source=f"campaign {mail.campaign_id}")
         if verdict.pause is not None:
             self._park_account(attempt, _until(verdict.pause, attempt.account), verdict.cure)
         self._count_lost_connections(attempt)
@@ -82,13 +81,3 @@ def _until(pause: Pause, account: int) -> datetime | timedelta | None:
 
 def _reply(attempt: Attempt) -> str:
     return " ".join(str(part) for part in (attempt.code, attempt.enhanced_code, attempt.text) if part)
-
-
-def _suppress(mail: QueuedEmail) -> None:
-    try:
-        with transaction.atomic():
-            Suppression.objects.create(
-                email=mail.email, reason=Suppression.Reason.BOUNCED, source=f"campaign {mail.campaign_id}"
-            )
-    except IntegrityError:
-        pass  # suppressed already
