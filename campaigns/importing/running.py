@@ -16,7 +16,6 @@ from typing import Any, BinaryIO
 from uuid import uuid4
 
 from django.db import (
-    DatabaseError,
     Error,
     IntegrityError,
     InterfaceError,
@@ -123,11 +122,8 @@ def _work(imported: Import) -> None:
     with kept_file(imported) as file, _Follower(imported, file, report) as follower, transaction.atomic():
         try:
             (check_file if is_check else write_file)(file, report, imported.fields)
-        except DatabaseError:
-            if follower.is_over:
-                raise Interrupted from None
-            raise
-        follower.end()
+        finally:
+            follower.end()  # before anything is rolled back, which must not be cut
         _finish(
             imported,
             State.CHECKED if is_check else State.DONE,

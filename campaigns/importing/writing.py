@@ -120,7 +120,7 @@ def stage(people: Iterable[Person]) -> None:
     """Copies the people into the transaction's temporary table, as they come."""
     with connection.cursor() as cursor:
         cursor.execute(CREATE_STAGE)
-        with cursor.copy(COPY) as copy:
+        with connection.wrap_database_errors, cursor.copy(COPY) as copy:
             for person in people:
                 attributes = json.dumps(person.attributes, ensure_ascii=False)
                 copy.write_row((person.line, person.email, person.name, attributes))
