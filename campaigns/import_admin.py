@@ -198,6 +198,18 @@ class ImportAdmin(admin.ModelAdmin):
 
     # --- The list of past imports ---
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The list; what to do where there is nothing on it yet."""
+        context = {
+            **(extra_context or {}),
+            "is_empty": not Import.objects.exists(),
+            "may_import": may_import(request),
+            "may_suppress": may_suppress(request),
+        }
+        return super().changelist_view(request, context)
+
     @admin.display(description=_("into"))
     def into(self, imported: Import) -> str:
         return imported.target

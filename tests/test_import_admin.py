@@ -244,6 +244,27 @@ def test_the_import_is_linked_from_contacts_and_lists(admin_client):
         assert f'href="{ADD}"' in shown
 
 
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("campaigns_contact", "There are no contacts yet"),
+        ("campaigns_contactlist", "There are no lists yet"),
+        ("campaigns_import", "Nothing was imported yet"),
+        ("sending_suppression", "No address is suppressed yet"),
+    ],
+)
+def test_an_empty_screen_says_what_to_do_next(admin_client, where, told):
+    shown = admin_client.get(reverse(f"admin:{where}_changelist")).content.decode()
+    assert told in shown
+    assert f'class="button-link" href="{ADD}' in shown
+
+    Contact.objects.create(email="anna@example.com")
+    ContactList.objects.create(name="Friends")
+    Suppression.objects.create(email="ben@example.com")
+    uploaded(admin_client)
+    assert told not in admin_client.get(reverse(f"admin:{where}_changelist")).content.decode()
+
+
 def test_nothing_changes_by_get(admin_client):
     imported = uploaded(admin_client)
 
