@@ -18,7 +18,7 @@ from campaigns import contact_actions
 from campaigns.contact_forms import ContactForm, ListActionForm
 from campaigns.import_admin import may_import
 from campaigns.models import Contact, ContactList
-from sending import csv_export, history, suppression
+from sending import csv_export, lookup, suppression
 from sending.models import Suppression
 from sending.paginator import FirstRowsPaginator
 
@@ -93,7 +93,7 @@ class ContactAdmin(ImportLinkMixin):
     def _person(self, request: HttpRequest, contact: Contact | None) -> dict[str, Any]:
         if contact is None:
             return {}
-        mails = history.history_of(contact.email, MOST_MAILS + 1)
+        mails = lookup.history_of(contact.email, MOST_MAILS + 1)
         return {
             "mails": mails[:MOST_MAILS],
             "has_more_mails": len(mails) > MOST_MAILS,

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.addresses import ascii_address
 from sending import actions, background_jobs, csv_export
 from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
-from sending.history import mails_to
+from sending.lookup import mails_to
 from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Suppression
 from sending.paginator import MOST, FirstRowsPaginator
 
