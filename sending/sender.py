@@ -20,6 +20,7 @@ from sending.judge import judge
 from sending.ledger import Attempt, Hold
 from sending.messages import ascii_address, build_message
 from sending.models import Batch, Pacing, QueuedEmail
+from sending.spacing import Spacing
 
 logger = logging.getLogger(__name__)
 
@@ -66,13 +67,14 @@ class _Sender:
 
     def __init__(self, batch_id: int, token: UUID):
         self.pacing = Pacing.load()
-        pause = self.pacing.delay + self.pacing.jitter
-        self.hold = Hold(batch_id, token, settings.BATCH_LEASE + pause)
         self.mails = list(
             QueuedEmail.objects.filter(batch=batch_id, status=QueuedEmail.Status.SENDING)
             .order_by("position")
             .select_related("account")
         )
+        self.spacing = Spacing(mail.account for mail in self.mails if mail.account)
+        self.longest_pause = max(self.pacing.delay + self.pacing.jitter, self.spacing.longest)
+        self.hold = Hold(batch_id, token, settings.BATCH_LEASE + self.longest_pause)
         self.connections: dict[int, SmtpConnection] = {}
         self.effects = effects.Effects(self.hold)
         self.started = time.monotonic()
@@ -81,12 +83,14 @@ class _Sender:
     def send(self) -> bool:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
         letters = compose(self.mails)
+        if self.spacing.longest and not ledger.renew(self.hold):  # the first mail may have to wait, too
+            return False
         try:
             pause = 0.0
             for mail in self.mails:
                 if self.effects.handed_back(mail):
                     continue
-                if self._must_stop_within(pause):
+                if self._must_stop_within(max(pause, self.spacing.wait(mail.account_id))):
                     return True
                 try:
                     if not self._send_one(mail, letters[mail.pk]):
@@ -108,7 +112,8 @@ class _Sender:
     def _must_stop_within(self, pause: float) -> bool:
         """Waits so many seconds. True when told to end, or when the batch has no time for that."""
         ends = time.monotonic() - self.started + pause
-        return ends > settings.BATCH_BUDGET or drain.stopping.wait(pause)
+        is_too_long = ends > settings.BATCH_BUDGET or pause > self.longest_pause
+        return is_too_long or drain.stopping.wait(pause)
 
     def _send_one(self, mail: QueuedEmail, letter: Letter | ComposeError) -> bool:
         """Sends one mail and draws the consequences. False when the batch was taken away."""
@@ -118,6 +123,7 @@ class _Sender:
         if not is_ours:
             ledger.record_late_truth(self.hold, attempt)
         self.in_hand = False
+        self.spacing.note(mail.account_id)
         self.effects.follow(mail, attempt)
         return is_ours and self.effects.is_ours
 

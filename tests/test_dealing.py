@@ -3,7 +3,12 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sending.dealing import deal
+from sending.dealing import Share
+from sending.dealing import deal as deal_shares
+
+
+def deal(count, capacities):
+    return deal_shares(count, {account: Share(n, n) for account, n in capacities.items()})
 
 
 def test_equal_accounts_take_turns():
