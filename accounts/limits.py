@@ -110,7 +110,7 @@ class Limits(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(warm_up_start=None, warm_up_since=None)
-                | Q(warm_up_start__gte=1, warm_up_since__isnull=False),
+                | Q(warm_up_start__isnull=False, warm_up_start__gte=1, warm_up_since__isnull=False),
                 name="%(app_label)s_%(class)s_warm_up_whole",
             ),
         ]

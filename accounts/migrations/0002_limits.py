@@ -101,6 +101,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='smtpaccount',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('warm_up_since', None), ('warm_up_start', None)), models.Q(('warm_up_since__isnull', False), ('warm_up_start__gte', 1)), _connector='OR'), name='accounts_smtpaccount_warm_up_whole'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('warm_up_since', None), ('warm_up_start', None)), models.Q(('warm_up_since__isnull', False), ('warm_up_start__gte', 1), ('warm_up_start__isnull', False)), _connector='OR'), name='accounts_smtpaccount_warm_up_whole'),
         ),
     ]
