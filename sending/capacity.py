@@ -20,10 +20,11 @@ from sending.ledger import LATEST
 # full, when its oldest leaves.
 LEAVES = """(
     SELECT gone.at + span.length FROM (
-        SELECT log.at FROM sending_sendlog log
-        WHERE log.account_id = account.id AND log.outcome IN ('sent', 'uncertain') AND log.at > span.since
+        (SELECT log.at FROM sending_sendlog log
+         WHERE log.account_id = account.id AND log.outcome IN ('sent', 'uncertain') AND log.at > span.since
+         ORDER BY log.at)
         UNION ALL
-        SELECT at FROM unnest(unlogged.moments) at WHERE at > span.since
+        (SELECT at FROM unnest(unlogged.moments) at WHERE at > span.since ORDER BY at)
     ) gone ORDER BY gone.at OFFSET greatest(0, taken.n - {most}) LIMIT 1)"""
 
 # One statement, one snapshot: a mail that moves from the queue to the ledger is never missed.
@@ -84,7 +85,8 @@ CROSS JOIN LATERAL (
     SELECT (SELECT count(*) FROM sending_sendlog log
             WHERE log.account_id = account.id AND log.outcome IN ('sent', 'uncertain')
               AND log.at > span.since)
-         + (SELECT count(*) FROM unnest(unlogged.moments) at WHERE at > span.since) AS n) taken
+         + (SELECT count(*) FROM unnest(unlogged.moments) at WHERE at > span.since) AS n
+    OFFSET 0) taken  -- so that it is counted once
 WHERE account.id = ANY(%(accounts)s) AND span.most IS NOT NULL
 """  # noqa: S608
 OF_THE_DAY = ("24 h", "day", "warm-up")

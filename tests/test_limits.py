@@ -199,8 +199,8 @@ def test_a_new_microsoft_account_gets_its_limit_of_the_minute_which_may_be_chang
 def test_add_account_takes_all_limits():
     call_command(
         "add_account", "--email", "a@sender.example", "--host", "127.0.0.1", "--port", "25",
-        "--security", "none", "--hourly-limit", "40", "--minute-limit", "5", "--spacing", "2.5,1", "--calendar-day",
-        "Europe/Berlin", "--warm-up", "20,15",
+        "--security", "none", "--hourly-limit", "40", "--minute-limit", "5", "--spacing", "2.5,1",
+        "--calendar-day", "Europe/Berlin", "--warm-up", "20,15",
     )  # fmt: skip
     account = SmtpAccount.objects.get()
     assert (account.hourly_limit, account.minute_limit) == (40, 5)
