@@ -13,6 +13,7 @@ from accounts.checking import check_accounts
 from accounts.forms import SmtpAccountForm
 from accounts.models import SmtpAccount
 
+LIMITS = "All of these are optional: the daily limit alone is enough for most accounts."
 CONNECTION = {"host", "port", "security", "username", "new_password"}
 
 
@@ -29,6 +30,19 @@ class SmtpAccountAdmin(admin.ModelAdmin):
         ("Log-in", {"fields": ("username", "new_password")}),
         ("Server", {"fields": ("host", "port", "security")}),
         ("Sending", {"fields": ("daily_limit", "is_enabled", "state")}),
+        (
+            "Limits",
+            {
+                "description": LIMITS,
+                "fields": (
+                    ("limit_window", "time_zone"),
+                    ("hourly_limit", "minute_limit"),
+                    ("spacing", "spacing_jitter"),
+                    ("warm_up_start", "warm_up_step"),
+                    "warm_up_since",
+                ),
+            },
+        ),
         ("Sent folder", {"fields": ("imap_host", "imap_port"), "classes": ("collapse",)}),
     )
 

@@ -1,6 +1,7 @@
 """The form of an account in the admin."""
 
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.utils.html import format_html_join, urlize
@@ -11,6 +12,10 @@ from accounts.models import SmtpAccount
 from accounts.presets import PRESETS, Provider, Security, provider_for_host
 
 FILLED_IN = ("host", "port", "name")
+LIMITS = (
+    "limit_window", "time_zone", "hourly_limit", "minute_limit", "spacing", "spacing_jitter",
+    "warm_up_start", "warm_up_step", "warm_up_since",
+)  # fmt: skip
 TLS_CHOICES = [("", "As the provider wants it"), *Security.choices]
 
 
@@ -30,6 +35,7 @@ class SmtpAccountForm(forms.ModelForm):
         fields = (
             "name", "provider", "email", "from_name", "reply_to", "host", "port", "security",
             "username", "daily_limit", "is_enabled", "imap_host", "imap_port",
+            *LIMITS,
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -40,6 +46,7 @@ class SmtpAccountForm(forms.ModelForm):
             self.fields[name].required = False
         if not self.instance.pk:
             self.initial.update(port=None, security="")
+        self.fields["time_zone"].widget = forms.Select(choices=_time_zones(self.instance.time_zone))
         self._explain_fields()
 
     def _explain_fields(self) -> None:
@@ -74,3 +81,9 @@ class SmtpAccountForm(forms.ModelForm):
                 provider = provider_for_host(self.cleaned_data.get("host", ""))
             self.instance.password = tidy_password(provider, password)
         super()._post_clean()  # type: ignore[misc]
+
+
+def _time_zones(present: str) -> list[tuple[str, str]]:
+    """The time zones to choose from: those named after a city, UTC, and the present one."""
+    cities = {name for name in available_timezones() if "/" in name and not name.startswith("Etc/")}
+    return [(name, name) for name in sorted(cities | {"UTC", present})]

@@ -8,13 +8,14 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.addresses import ascii_address
+from accounts.limits import Limits
 from accounts.presets import PRESETS, USUAL_PORTS, Provider, Security, provider_for_host
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
 
 
-class SmtpAccount(models.Model):
-    """One mailbox to send through, with the limit that it must never exceed."""
+class SmtpAccount(Limits):
+    """One mailbox to send through, with the limits that it must never exceed."""
 
     name = models.CharField(max_length=100, help_text="What the team calls it.")
     provider = models.CharField(max_length=20, choices=Provider, default=Provider.CUSTOM)
@@ -28,11 +29,6 @@ class SmtpAccount(models.Model):
     security = models.CharField(max_length=10, choices=Security, default=Security.STARTTLS)
     username = models.CharField(max_length=254, blank=True, help_text="Empty: no log-in.")
     password = SecretField(blank=True, default="", editable=False)
-    daily_limit = models.PositiveIntegerField(
-        default=100,
-        validators=[MinValueValidator(1)],
-        help_text="Most mails in any 24 hours, mail written by hand in the same mailbox not included.",
-    )
     is_enabled = models.BooleanField("enabled", default=True)
     # Paused while there is a reason and paused_until is ahead or empty (empty: until mended).
     paused_until = models.DateTimeField(null=True, blank=True, editable=False)
@@ -49,6 +45,7 @@ class SmtpAccount(models.Model):
         verbose_name = "SMTP account"
         ordering = ["name", "id"]
         constraints = [
+            *Limits.Meta.constraints,
             models.UniqueConstraint(
                 Lower("email"),
                 name="accounts_smtpaccount_email_once",
@@ -74,6 +71,7 @@ class SmtpAccount(models.Model):
         preset = PRESETS.get(self.provider)
         if preset and self._state.adding:
             self.imap_host = self.imap_host or preset.imap_host
+            self.minute_limit = self.minute_limit or preset.minute_limit
         if preset and not self.host:
             self.host, self.port, self.security = preset.host, preset.port, preset.security
         self.security = self.security or Security.STARTTLS
@@ -82,6 +80,7 @@ class SmtpAccount(models.Model):
     def clean(self) -> None:
         """Fills in the preset; refuses what can't work, or would give the password away."""
         self.fill_in_preset()
+        self.start_warm_up()
         errors = {
             **{field: self._text_problem(field) for field in ("name", "from_name", "imap_host")},
             "email": self._text_problem("email") or self._address_problem("email"),
@@ -89,7 +88,7 @@ class SmtpAccount(models.Model):
             "host": self._host_problem(),
             "username": self._text_problem("username") or self._login_problem(),
             "security": self._security_problem(),
-            "daily_limit": self._limit_problem(),
+            **self.limit_errors(),
         }
         if errors := {field: problem for field, problem in errors.items() if problem}:
             raise ValidationError(errors)
@@ -129,22 +128,16 @@ class SmtpAccount(models.Model):
             return "The password would cross the network unencrypted: choose STARTTLS or TLS."
         return ""
 
-    def _limit_problem(self) -> str:
-        preset = PRESETS.get(self.provider)
-        if preset is None or not self.daily_limit or self.daily_limit <= preset.provider_limit:
-            return ""
-        problem = (
-            f"{Provider(self.provider).label} lets out {preset.provider_limit:,} mails in 24 hours, those "
-            "written by hand included: enter less."
-        )
-        if self.provider == Provider.GMAIL:
-            problem += " For a Google Workspace account choose that provider."
-        return problem
-
     @property
     def is_paused(self) -> bool:
         """Whether it is paused by this host's clock: for display. Dispatch asks Postgres."""
         return bool(self.pause_reason) and (self.paused_until is None or self.paused_until > timezone.now())
+
+    @property
+    def minds_log_ins(self) -> bool:
+        """Whether its provider refuses those who log in often; see accounts.presets."""
+        preset = PRESETS.get(self.provider)
+        return preset is not None and preset.minds_log_ins
 
 
 def _is_this_machine(host: str) -> bool:

@@ -24,7 +24,12 @@ class Provider(models.TextChoices):
 
 @dataclass(frozen=True)
 class Preset:
-    """host, port, security of SMTP; imap_host of the Sent folder; most mails in rolling 24 hours."""
+    """host, port, security of SMTP; imap_host of the Sent folder; most mails in rolling 24 hours.
+
+    minute_limit: most mails in a minute, None where the provider names none. minds_log_ins: who logs in
+    often is refused for a while (Google: "454 4.7.0 Too many login attempts"; Microsoft: "432 4.3.2
+    Concurrent connections limit exceeded").
+    """
 
     host: str
     port: int
@@ -32,6 +37,8 @@ class Preset:
     imap_host: str
     provider_limit: int
     how_to: str
+    minute_limit: int | None = None
+    minds_log_ins: bool = True
 
 
 _GOOGLE_HOW_TO = (
@@ -52,6 +59,7 @@ PRESETS: dict[str, Preset] = {
         "outlook.office365.com",
         10_000,
         "Ask the administrator to allow SMTP AUTH for this mailbox.",
+        minute_limit=30,
     ),
 }
 

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, Sum
 from django.db.models.functions import Now
 
 from sending.campaign import campaign_model
+from sending.ledger import LATEST
 from sending.models import Pacing, QueuedEmail, Tally
 
 logger = logging.getLogger(__name__)
@@ -28,8 +29,10 @@ WITH resolved AS (
 ), logged AS (
     INSERT INTO sending_sendlog
         (queued_email_id, batch_id, account_id, at, phase, code, enhanced_code, text, outcome, duration)
-    SELECT id, batch_id, account_id, now(), 'resolution', NULL, '', %(text)s, %(outcome)s, 0
-    FROM resolved ON CONFLICT (batch_id, queued_email_id) DO NOTHING
+    SELECT resolved.id, batch_id, resolved.account_id, coalesce(least(now(), {latest}), now()),
+           'resolution', NULL, '', %(text)s, %(outcome)s, 0
+    FROM resolved JOIN sending_batch batch ON batch.id = batch_id
+    ON CONFLICT (batch_id, queued_email_id) DO NOTHING
 )
 SELECT count(*) FROM resolved
 """
@@ -101,7 +104,9 @@ def resolve_by_resending(mails: list[int]) -> int:
 
 def _resolve(mails: list[int], changes: str, *, outcome: str, text: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(RESOLVE.format(changes=changes), {"mails": mails, "outcome": outcome, "text": text})
+        cursor.execute(
+            RESOLVE.format(changes=changes, latest=LATEST), {"mails": mails, "outcome": outcome, "text": text}
+        )
         count = cursor.fetchone()[0]
     logger.info("%s uncertain emails: %s", count, text)
     return count
