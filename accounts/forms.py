@@ -10,7 +10,7 @@ from accounts.actions import tidy_password
 from accounts.models import SmtpAccount
 from accounts.presets import PRESETS, Provider, Security, provider_for_host
 
-FILLED_IN = ("host", "port", "name")
+FILLED_IN = ("host", "port", "name", "imap_port", "imap_security", "when_unproven")
 TLS_CHOICES = [("", "As the provider wants it"), *Security.choices]
 
 
@@ -29,7 +29,8 @@ class SmtpAccountForm(forms.ModelForm):
         model = SmtpAccount
         fields = (
             "name", "provider", "email", "from_name", "reply_to", "host", "port", "security",
-            "username", "daily_limit", "is_enabled", "imap_host", "imap_port",
+            "username", "daily_limit", "is_enabled", "imap_host", "imap_port", "imap_security",
+            "when_unproven",
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -39,13 +40,14 @@ class SmtpAccountForm(forms.ModelForm):
         for name in FILLED_IN:
             self.fields[name].required = False
         if not self.instance.pk:
-            self.initial.update(port=None, security="")
+            self.initial.update(port=None, security="", imap_port=None)
         self._explain_fields()
 
     def _explain_fields(self) -> None:
         self.fields["host"].help_text = "Empty: the provider's, with its port and security."
         self.fields["username"].help_text = "Empty with a password: the address. Without both nobody logs in."
         self.fields["port"].help_text = "Empty: the usual one."
+        self.fields["imap_port"].help_text = "Empty: the usual one."
         self.fields["name"].help_text = "What the team calls it. Empty: the address."
         self.fields["provider"].help_text = format_html_join(
             "",

@@ -20,7 +20,6 @@ from accounts.presets import (
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
 
-
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 
 
@@ -184,7 +183,11 @@ class SmtpAccount(models.Model):
         return ""
 
     def _imap_security_problem(self) -> str:
-        if self.imap_host and self.imap_security == ImapSecurity.NONE and not _is_this_machine(self.imap_host):
+        if (
+            self.imap_host
+            and self.imap_security == ImapSecurity.NONE
+            and not _is_this_machine(self.imap_host)
+        ):
             return "The password would cross the network unencrypted: choose STARTTLS or TLS."
         return ""
 

@@ -12,7 +12,6 @@ from imap_tools import AND, FolderInfo, H
 from accounts.imap import Mailbox, open_mailbox
 from accounts.models import SmtpAccount
 
-DEADLINE = 20.0  # seconds for one account
 # What holds a name of the Sent folder: nothing, or one of these.
 PARENTS = {(), ("inbox",), ("[gmail]",), ("[google mail]",)}
 # As servers and the common mail programs name it: Dovecot, Microsoft 365, Apple; then translations.
@@ -31,15 +30,16 @@ NAMES = {
 MOST_COPIES = 20  # of one Message-ID that are looked at
 
 
-def find_folders(account: SmtpAccount) -> list[str]:
-    """The names of the account's Sent folders, mostly one. Raises MailboxFailure, as where it has none."""
-    with open_mailbox(account, DEADLINE) as box:
+def find_folders(account: SmtpAccount, deadline: float) -> list[str]:
+    """The names of the account's Sent folders, mostly one, within deadline seconds.
+
+    Raises MailboxFailure when the mailbox can't be read, or has none.
+    """
+    with open_mailbox(account, deadline) as box:
         return _folders(box)
 
 
-def look_for(
-    account: SmtpAccount, message_ids: Iterable[str], deadline: float = DEADLINE
-) -> Iterator[tuple[str, bool]]:
+def look_for(account: SmtpAccount, message_ids: Iterable[str], deadline: float) -> Iterator[tuple[str, bool]]:
     """Yields each Message-ID (with its <>) and whether the account's Sent folder has it.
 
     One connection for all of them, at most deadline seconds. Raises MailboxFailure when the mailbox can't
@@ -55,9 +55,7 @@ def look_for(
 
 
 def _folders(box: Mailbox) -> list[str]:
-    folders = [
-        folder for folder in box.folder.list() if not {r"\noselect", r"\nonexistent"} & _flags(folder)
-    ]
+    folders = [folder for folder in box.folder.list() if not {r"\noselect", r"\nonexistent"} & _flags(folder)]
     # RFC 6154: the special use says it whatever the name. A server may keep it from a plain LIST.
     marked = [folder.name for folder in folders if r"\sent" in _flags(folder)]
     found = marked or [folder.name for folder in folders if _is_named_sent(folder)]
@@ -91,7 +89,9 @@ def _is_there(box: Mailbox, header: str, message_id: str) -> bool:
     if not (message_id.isascii() and message_id.isprintable()):
         return False  # never sent: a Message-ID is made of ASCII
     criteria = AND(header=H(header, message_id))
-    found = box.fetch(criteria, charset=None, limit=MOST_COPIES, mark_seen=False, headers_only=True, bulk=True)
+    found = box.fetch(
+        criteria, charset=None, limit=MOST_COPIES, mark_seen=False, headers_only=True, bulk=True
+    )
     return any(
         re.sub(r"\s", "", value) == message_id
         for message in found

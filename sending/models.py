@@ -152,6 +152,7 @@ class QueuedEmail(models.Model):
     class Meta:
         verbose_name = "queued email"
         ordering = ["id"]
+        permissions = [("resolve_queuedemail", "Can say what became of an uncertain email")]
         constraints = [
             models.UniqueConstraint(
                 F("campaign"), Lower("email"), name="sending_queuedemail_once_a_campaign"
@@ -221,6 +222,15 @@ class QueuedEmail(models.Model):
 
     def __str__(self) -> str:
         return self.email
+
+
+class UncertainEmail(QueuedEmail):
+    """A queued email of which nobody knows whether it was accepted: as staff see and resolve it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()  # those of a queued email hold
+        verbose_name = "uncertain email"
 
 
 class SendLog(models.Model):

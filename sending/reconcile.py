@@ -7,7 +7,7 @@ next. Two at once look twice and settle once: each settling names the state and 
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 
@@ -25,12 +25,15 @@ MOST_OF_AN_ACCOUNT = 100  # mails that are looked for over one connection
 
 @dataclass
 class Reconciled:
-    """What became of uncertain mails: numbers of mails; unread: looks that could not be done."""
+    """What became of uncertain mails, in numbers. unread: looks that could not be done, with problems by
+    account; unasked: mails whose account has no Sent folder to look into."""
 
     found: int = 0
     resent: int = 0
     not_there: int = 0
     unread: int = 0
+    unasked: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return (
@@ -52,7 +55,10 @@ def reconcile() -> Reconciled:
 def look_now(mails: Iterable[int]) -> Reconciled:
     """Looks for these uncertain mails (ids) at once; what is found counts as sent. Nothing is sent again."""
     done = Reconciled()
-    _look(list(uncertain.plans(mails).values()), done)
+    mails = list(mails)
+    plans = list(uncertain.plans(mails).values())
+    _look(plans, done)
+    done.unasked = sum(plan.account not in {account.pk for account in _accounts(plans)} for plan in plans)
     done.found = actions.resolve_as_found(_by_mail(uncertain.plans(mails).values(), Next.FOUND))
     return done
 
@@ -75,6 +81,7 @@ def _look(plans: list[Plan], done: Reconciled) -> None:
         SentFolderLook.objects.bulk_create(looks)
         done.not_there += sum(look.found is False for look in looks)
         done.unread += sum(look.found is None for look in looks)
+        done.problems |= {str(account): look.problem for look in looks if look.problem}
 
 
 def _accounts(plans: list[Plan]) -> list[SmtpAccount]:

@@ -151,7 +151,8 @@ def tell(mails: Iterable[QueuedEmail]) -> dict[int, Told]:
     }
     now = timezone.localtime()
     return {
-        mail.pk: _tell(mail, known.get(mail.pk), attempts.get((mail.pk, mail.batch_id)), now) for mail in mails
+        mail.pk: _tell(mail, known.get(mail.pk), attempts.get((mail.pk, mail.batch_id)), now)
+        for mail in mails
     }
 
 
