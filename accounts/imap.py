@@ -105,7 +105,7 @@ class _Bounded(imaplib.IMAP4):
         self._ends = ends  # by time.monotonic()
         super().__init__(*args, **options)
 
-    def open(self, host: str = "", port: int = imaplib.IMAP4_PORT, timeout: float | None = None) -> None:
+    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
         super().open(host, port, timeout)
         # A descriptor of its own: STARTTLS replaces the socket, shutdown() reaches the connection.
         self._guard = socket.socket(fileno=os.dup(self.sock.fileno()))
@@ -129,7 +129,7 @@ class _Bounded(imaplib.IMAP4):
         super().shutdown()
 
 
-class _BoundedTls(_Bounded, imaplib.IMAP4_SSL):
+class _BoundedTls(_Bounded, imaplib.IMAP4_SSL):  # type: ignore[misc]
     """The same, with TLS from the start (RFC 8314)."""
 
 

@@ -117,6 +117,7 @@ def resend_unproven(mails: Mapping[int, int]) -> int:
     return _resend({"text": text, **_in_batches(mails)}, IN_BATCHES)
 
 
+WHY_LEFT = "their campaign is cancelled, or they were resolved meanwhile"
 AS_SENT = "status = 'sent', finished_at = now()"
 TO_THE_QUEUE = "status = 'pending', account_id = NULL, batch_id = NULL, position = NULL"
 IN_BATCHES = "(id, batch_id) IN (SELECT * FROM unnest(%(mails)s::bigint[], %(batches)s::bigint[]))"

@@ -13,7 +13,7 @@ from sending.paginator import MOST, FirstRowsPaginator
 class ReadOnly(admin.ModelAdmin):
     """A table that grows to millions of rows: to look at, quickly, and to change nowhere."""
 
-    actions = None
+    actions: Any = None
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = FirstRowsPaginator

@@ -46,7 +46,8 @@ CROSS JOIN LATERAL (
 ) rule
 CROSS JOIN LATERAL (
     SELECT CASE
-        WHEN NOT rule.has_folder OR look.failures >= %(most_failures)s OR look.missed_at >= rule.last_due THEN NULL
+        WHEN NOT rule.has_folder OR look.failures >= %(most_failures)s OR look.missed_at >= rule.last_due
+            THEN NULL
         WHEN look.last_problem <> ''
             THEN look.last_at + (%(steps)s::int[])[least(look.failures, %(count)s)] * interval '1 second'
         ELSE (SELECT min(batch.finished + step * interval '1 second') FROM unnest(%(steps)s::int[]) step
@@ -59,7 +60,8 @@ CROSS JOIN LATERAL (
 ) upcoming
 WHERE mail.status = 'uncertain'
 """
-DUE = f"SELECT * FROM ({PLAN}) plan WHERE next <> 'hold' AND at <= statement_timestamp() ORDER BY at, mail LIMIT {MOST_AT_ONCE}"  # noqa: S608
+IS_DUE = "next <> 'hold' AND at <= statement_timestamp()"
+DUE = f"SELECT * FROM ({PLAN}) plan WHERE {IS_DUE} ORDER BY at, mail LIMIT {MOST_AT_ONCE}"  # noqa: S608
 OF_MAILS = f"SELECT * FROM ({PLAN} AND mail.id = ANY(%(mails)s)) plan ORDER BY mail"  # noqa: S608
 IN_NUMBERS = f"SELECT campaign, next, count(*), min(at) FROM ({PLAN}) plan GROUP BY campaign, next"  # noqa: S608
 

@@ -79,11 +79,7 @@ class UncertainEmailAdmin(ReadOnly):
         self._remember(request, mails, "To be sent again: a person decided so.")
         self.message_user(request, f"{count:,} emails go out again", messages.SUCCESS)
         if left := len(mails) - count:
-            self.message_user(
-                request,
-                f"{left:,} stay as they are: their campaign is cancelled, or they were resolved meanwhile.",
-                messages.WARNING,
-            )
+            self.message_user(request, f"{left:,} stay as they are: {actions.WHY_LEFT}.", messages.WARNING)
         return None
 
     def _ask(self, request: HttpRequest, mails: list[UncertainEmail]) -> HttpResponse:
@@ -96,8 +92,7 @@ class UncertainEmailAdmin(ReadOnly):
         return TemplateResponse(request, "admin/sending/uncertainemail/send_again.html", context)
 
     def _remember(self, request: HttpRequest, mails: list[UncertainEmail], what: str) -> None:
-        history = {"user_id": request.user.pk, "action_flag": CHANGE, "change_message": what}
-        LogEntry.objects.log_actions(queryset=mails, **history)
+        LogEntry.objects.log_actions(request.user.pk, mails, CHANGE, what)  # type: ignore[arg-type]
 
     # --- What is shown ---
 

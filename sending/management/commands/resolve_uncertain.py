@@ -37,9 +37,7 @@ class Command(BaseCommand):
         count = resolve([mail.pk for mail in mails])
         said = f"{count:,} emails {'count as sent' if options['sent'] else 'go out again'}"
         if left := len(mails) - count:
-            said += (
-                f"; {left:,} stay as they are: their campaign is cancelled, or they were resolved meanwhile"
-            )
+            said += f"; {left:,} stay as they are: {actions.WHY_LEFT}"
         return said
 
     def _chosen(self, options: dict[str, Any]) -> list[QueuedEmail]:
