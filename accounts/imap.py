@@ -58,9 +58,9 @@ CAUSES = (
           "{host} does not speak TLS from the start on port {port}: choose STARTTLS, or the port for TLS "
           "(usually 993)."),
     Cause(r"TLS failed", "{host} and this machine agree on no TLS: check IMAP host, port and security."),
-    Cause(r"STARTTLS not supported",
+    Cause(r"TLS not supported",
           "{host} does not offer STARTTLS on port {port}: choose TLS from the start (usually port 993)."),
-    Cause(r"^\S+ (none|starttls) 993: ",
+    Cause(r"^\S+ (none|starttls) 993: took too long",
           "Port 993 of {host} speaks TLS from the start: choose this security, or port 143 with STARTTLS."),
     Cause(r"took too long",
           "{host} took too long to answer: check IMAP host, port and security. " + USUAL_PORTS),
@@ -97,7 +97,6 @@ CAUSES = (
 class _Bounded(imaplib.IMAP4):
     """A client that is cut off at its deadline: a server that drips would else hold it for ever."""
 
-    is_cut = False
     _guard: socket.socket | None = None
     _timer: threading.Timer | None = None
 
@@ -114,7 +113,6 @@ class _Bounded(imaplib.IMAP4):
         self._timer.start()
 
     def _cut(self) -> None:
-        self.is_cut = True
         guard = self._guard
         if guard is not None:
             with suppress(OSError):
@@ -126,7 +124,8 @@ class _Bounded(imaplib.IMAP4):
             timer.cancel()
         if guard is not None:
             guard.close()
-        super().shutdown()
+        with suppress(OSError):  # a TLS handshake that failed leaves no socket to shut down
+            super().shutdown()
 
 
 class _BoundedTls(_Bounded, imaplib.IMAP4_SSL):  # type: ignore[misc]
@@ -136,8 +135,8 @@ class _BoundedTls(_Bounded, imaplib.IMAP4_SSL):  # type: ignore[misc]
 class Mailbox(BaseMailBox):
     """imap-tools' mailbox over a bounded client, secured as the account says."""
 
-    def __init__(self, account: SmtpAccount, deadline: float):
-        self._account, self._ends = account, time.monotonic() + deadline
+    def __init__(self, account: SmtpAccount, ends: float):
+        self._account, self._ends = account, ends
         super().__init__()
 
     def _get_mailbox_client(self) -> imaplib.IMAP4:
@@ -158,11 +157,6 @@ class Mailbox(BaseMailBox):
                 client.shutdown()
                 raise
         return client
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether its time was over."""
-        return getattr(self.client, "is_cut", False)
 
     def log_in(self) -> None:
         """Logs in; where the server can, so that any character may stand in a password (RFC 4616)."""
@@ -188,12 +182,13 @@ def open_mailbox(account: SmtpAccount, deadline: float) -> Iterator[Mailbox]:
     wrong in the conversation inside.
     """
     box: Mailbox | None = None
+    ends = time.monotonic() + deadline
     try:
-        box = Mailbox(account, deadline)
+        box = Mailbox(account, ends)
         box.log_in()
         yield box
     except _PROBLEMS as error:
-        is_late = isinstance(error, TimeoutError) or (box is not None and box.is_cut)
+        is_late = isinstance(error, TimeoutError) or time.monotonic() >= ends
         text = "took too long" if is_late else _without_password(account, _text(error))
         raise MailboxFailure(explain(account, text)) from None
     finally:
@@ -227,10 +222,8 @@ def _text(error: Exception) -> str:
         return f"certificate is not right: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or error}"
-    if isinstance(error, socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):  # Unicode: a label that IDNA can't carry
         return "name is not known"
-    if isinstance(error, UnicodeError):  # a label that IDNA can't carry; its own words may quote a password
-        return "name is not known" if error.args and error.args[0] == "idna" else "beyond ASCII"
     if isinstance(error, ConnectionRefusedError):
         return "refuses the connection"
     if isinstance(error, UnexpectedCommandStatusError):
