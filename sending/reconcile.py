@@ -19,7 +19,7 @@ from sending.models import SentFolderLook
 from sending.uncertain import Next, Plan
 
 logger = logging.getLogger(__name__)
-TURN = 45.0  # seconds for all accounts of one run
+TURN = 25.0  # seconds for all accounts of one run; the next one comes after 30
 MOST_OF_AN_ACCOUNT = 100  # mails that are looked for over one connection
 
 

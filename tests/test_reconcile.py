@@ -13,6 +13,7 @@ from sending import actions, capacity, jobs, ledger, replies, uncertain
 from sending.ledger import Attempt, Hold
 from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, SentFolderLook
 from sending.reconcile import look_now, reconcile
+from tests.cluster import wait_for
 from tests.factories import make_account, set_pace
 from tests.imap_fixtures import USER, imap_of
 from tests.queue_rows import make_batch, make_queue, queued
@@ -281,6 +282,16 @@ def test_it_is_a_job_with_a_heartbeat(dovecot, account):
     dovecot.file_sent(USER, message(mail))
     jobs.reconcile()
     assert Heartbeat.objects.get(job="reconcile").outcome.startswith("1 found in the Sent folder")
+
+
+@pytest.mark.acceptance
+@pytest.mark.django_db(transaction=True)
+def test_a_real_cluster_does_it_by_itself(dovecot, account, start_cluster):
+    (mail,) = make_uncertain(account)
+    dovecot.file_sent(USER, message(mail))
+    start_cluster()
+    wait_for(lambda: status(mail) == "sent", what="the mail to be found")
+    assert SentFolderLook.objects.get().found
 
 
 def test_it_is_told_in_words_what_is_known_and_what_is_next(account):

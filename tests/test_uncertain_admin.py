@@ -71,8 +71,8 @@ def test_the_list_takes_the_same_number_of_queries_however_long_it_is(admin_clie
 
 def test_a_page_shows_the_attempts_and_the_looks_and_changes_nothing(admin_client, mails):
     SendLog.objects.create(
-        queued_email=mails[0], batch=mails[0].batch, account=mails[0].account, phase="dot", outcome="uncertain",
-        duration=1,
+        queued_email=mails[0], batch=mails[0].batch, account=mails[0].account, phase="dot",
+        outcome="uncertain", duration=1,
     )  # fmt: skip
     page = admin_client.get(f"{LIST}{mails[0].pk}/change/").content.decode()
     assert "Final dot" in page
