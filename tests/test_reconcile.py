@@ -4,7 +4,7 @@ from datetime import timedelta
 from threading import Barrier, Thread
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -264,6 +264,31 @@ def test_two_at_once_settle_each_mail_once(dovecot, account):
     assert {status(mail) for mail in mails[::2]} == {"sent"}
     assert {status(mail) for mail in mails[1::2]} == {"pending"}
     assert SendLog.objects.count() == 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_settles_locks_the_batch_before_the_mail_as_the_late_truth_does(account):
+    (mail,) = make_uncertain(account)
+
+    def settle():
+        try:
+            actions.resolve_as_found({mail.pk: mail.batch_id})
+        finally:
+            connection.close()
+
+    def waits():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+            return cursor.fetchone()
+
+    thread = Thread(target=settle)
+    with transaction.atomic():
+        Batch.objects.select_for_update().get(pk=mail.batch_id)
+        thread.start()
+        wait_for(waits, timeout=10, what="the other one to wait for the batch")
+        assert QueuedEmail.objects.select_for_update(nowait=True).get(pk=mail.pk)
+    thread.join()
+    assert status(mail) == "sent"
 
 
 def test_looking_now_counts_as_no_step_and_sends_nothing_again(dovecot, account):
