@@ -73,7 +73,7 @@ class SmtpAccount(models.Model):
         choices=WhenUnproven,
         default=WhenUnproven.HOLD,
         help_text="Sometimes the connection breaks just when a mail is handed over, and nobody knows whether "
-        "it was accepted. Is it not in the Sent folder after half an hour, this happens. “Send it again” "
+        "it was accepted. If it is not in the Sent folder after half an hour, this happens. “Send it again” "
         "may give a person the same mail twice, the more so where the server keeps no copies.",
     )
     created_at = models.DateTimeField(auto_now_add=True)

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from sending import actions, reconcile, uncertain
 from sending.filters import AccountFilter, CampaignFilter
@@ -20,7 +22,7 @@ from sending.read_only import LedgerInline, LooksInline, ReadOnly
 class UncertainEmailAdmin(ReadOnly):
     """Only looked at, but for three actions, each for who may resolve uncertain emails."""
 
-    list_display = ("email", "campaign", "account", "since", "last_word", "looked", "what_next")
+    list_display = ("email", "of", "known")
     list_select_related = ("campaign", "account")
     list_filter = (CampaignFilter, AccountFilter)
     actions = ("look_now", "arrived", "send_again")
@@ -115,6 +117,15 @@ class UncertainEmailAdmin(ReadOnly):
     def last_word(self, mail: UncertainEmail) -> str:
         return self._told(mail).last_word
 
+    @admin.display(description="campaign, account, since")
+    def of(self, mail: UncertainEmail) -> SafeString:
+        return _lines(str(mail.campaign), str(mail.account), self.since(mail))
+
+    @admin.display(description="what is known, and what happens next")
+    def known(self, mail: UncertainEmail) -> SafeString:
+        told = self._told(mail)
+        return _lines(told.last_word, told.looked, told.what_next)
+
     @admin.display(description="Sent folder")
     def looked(self, mail: UncertainEmail) -> str:
         return self._told(mail).looked
@@ -122,3 +133,7 @@ class UncertainEmailAdmin(ReadOnly):
     @admin.display(description="what happens next")
     def what_next(self, mail: UncertainEmail) -> str:
         return self._told(mail).what_next
+
+
+def _lines(*lines: str) -> SafeString:
+    return format_html_join("", "<div>{}</div>", ((line,) for line in lines if line))

@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='smtpaccount',
             name='when_unproven',
-            field=models.CharField(choices=[('hold', 'Wait for a person to decide'), ('resend', 'Send it again (may arrive twice)')], default='hold', help_text='Sometimes the connection breaks just when a mail is handed over, and nobody knows whether it was accepted. Is it not in the Sent folder after half an hour, this happens. “Send it again” may give a person the same mail twice, the more so where the server keeps no copies.', max_length=10, verbose_name='when it stays uncertain'),
+            field=models.CharField(choices=[('hold', 'Wait for a person to decide'), ('resend', 'Send it again (may arrive twice)')], default='hold', help_text='Sometimes the connection breaks just when a mail is handed over, and nobody knows whether it was accepted. If it is not in the Sent folder after half an hour, this happens. “Send it again” may give a person the same mail twice, the more so where the server keeps no copies.', max_length=10, verbose_name='when it stays uncertain'),
         ),
         migrations.AlterField(
             model_name='smtpaccount',
