@@ -121,7 +121,7 @@ class UncertainEmailAdmin(ReadOnly):
     def of(self, mail: UncertainEmail) -> SafeString:
         return _lines(str(mail.campaign), str(mail.account), self.since(mail))
 
-    @admin.display(description="what is known, and what happens next")
+    @admin.display(description="what is known")
     def known(self, mail: UncertainEmail) -> SafeString:
         told = self._told(mail)
         return _lines(told.last_word, told.looked, told.what_next)
