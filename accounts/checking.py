@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from django.conf import settings
 
+from accounts import timeouts
 from accounts.actions import resume_mended_account
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.imap import MailboxFailure
@@ -149,7 +150,7 @@ def _converse(account: SmtpAccount) -> Check:
 
 
 def _try_smtp(account: SmtpAccount) -> Check:
-    connection = SmtpConnection(account, deadline=settings.SMTP_TIMEOUT)
+    connection = SmtpConnection(account, timeout=settings.SMTP_TIMEOUT / timeouts.OPENING)
     try:
         connection.open()
         connection.try_sender(account.email)

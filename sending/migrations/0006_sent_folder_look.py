@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sending', '0004_heartbeat_of_each_cluster'),
+        ('sending', '0005_scope_of_a_reply'),
     ]
 
     operations = [
