@@ -8,10 +8,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.actions import add_account
 from accounts.limits import Window
-from accounts.presets import PRESETS, Provider, Security
+from accounts.models import WhenUnproven
+from accounts.presets import PRESETS, ImapSecurity, Provider, Security
 
-_WINDOWS = {Window.ROLLING: "in 24 hours", Window.CALENDAR: "a calendar day"}
-FIELDS = ("email", "host", "username", "name", "from_name", "reply_to")
+_WINDOWS: dict[str, str] = {Window.ROLLING: "in 24 hours", Window.CALENDAR: "a calendar day"}
+FIELDS = ("email", "host", "username", "name", "from_name", "reply_to", "imap_host", "imap_port")
 
 
 class Command(BaseCommand):
@@ -47,6 +48,14 @@ class Command(BaseCommand):
         parser.add_argument("--from-name", default="", help="the name beside the From address")
         parser.add_argument("--reply-to", default="", help="where replies go")
 
+        parser.add_argument("--imap-host", default="", help="where its Sent folder is read; --preset knows")
+        parser.add_argument("--imap-port", type=int, help="without it: the usual one")
+        parser.add_argument("--imap-security", choices=ImapSecurity.values)
+        parser.add_argument(
+            "--when-unproven", choices=WhenUnproven.values,
+            help="what becomes of mail that is not found in the Sent folder; without it: hold for a person",
+        )  # fmt: skip
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["preset"] not in PRESETS:
             for option in ("host", "port"):
@@ -56,6 +65,7 @@ class Command(BaseCommand):
         fields["password"] = _password(options["password_env"])
         for field, option in {
             "provider": "preset", "port": "port", "security": "security", "daily_limit": "daily_limit",
+            "imap_security": "imap_security", "when_unproven": "when_unproven",
         }.items():  # fmt: skip
             if options[option] is not None:
                 fields[field] = options[option]

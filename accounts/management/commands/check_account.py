@@ -16,12 +16,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, email: str | None, **options: Any) -> None:
         accounts = _accounts(email)
-        failed = 0
+        failed = unread = 0
         for account, check in check_accounts(accounts):
             failed += not check.ok
+            unread += bool(check.unread)
             self.stdout.write(f"{'ok' if check.ok else 'FAILED':6}  {account.email}: {check}")
         if failed:
             raise CommandError(f"{failed} of {len(accounts)} accounts can't send: see what mends each above.")
+        if unread:
+            raise CommandError(
+                f"{unread} of {len(accounts)} accounts send, but their Sent folder can't be read: see above."
+            )
 
 
 def _accounts(email: str | None) -> list[SmtpAccount]:
