@@ -8,7 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models.functions import Coalesce, Now
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from accounts.words import number
 from campaigns.models import Campaign, ContactList
 from sending import actions as sending_actions
 from sending import schedules
@@ -63,14 +66,16 @@ def queue_campaign(campaign: Campaign, user: Any = None) -> int:
         queued_by=current.queued_by or user,
     )
     schedules.wake_up()
-    _follow(campaign, f"queued {queued:,} emails of campaign {campaign.pk}")
+    _follow(campaign, f"campaign {campaign.pk}: {queued:,} queued")
     return queued
 
 
 def told_queued(count: int) -> str:
     """What is told after queue_campaign."""
-    told = f"Queued {count:,} emails for sending"
-    return told if count else f"{told}: everybody on its lists was queued before"
+    if not count:
+        return _("Queued 0 emails for sending: everybody on its lists was queued before")
+    told = ngettext("Queued %(count)s email for sending", "Queued %(count)s emails for sending", count)
+    return told % {"count": number(count)}
 
 
 @transaction.atomic
@@ -95,6 +100,16 @@ def cancel_campaign(campaign: Campaign) -> int:
     return sending_actions.cancel_waiting(campaign.pk)
 
 
+def told_cancelled(campaign: Campaign, count: int) -> str:
+    """What is told after cancel_campaign."""
+    told = ngettext(
+        "Cancelled “%(campaign)s”: %(count)s email will not be sent",
+        "Cancelled “%(campaign)s”: %(count)s emails will not be sent",
+        count,
+    )
+    return told % {"campaign": campaign, "count": number(count)}
+
+
 @transaction.atomic
 def retry_failed(campaign: Campaign) -> int:
     """Sends the campaign's failed mails again; returns how many."""
@@ -103,8 +118,18 @@ def retry_failed(campaign: Campaign) -> int:
         raise Refused(f"“{current}” is {current.get_status_display().lower()}: nothing to retry.")
     count = sending_actions.retry_failed(campaign.pk)
     schedules.wake_up()
-    _follow(campaign, f"{count:,} failed emails of campaign {campaign.pk} go out again")
+    _follow(campaign, f"campaign {campaign.pk}: {count:,} failed go out again")
     return count
+
+
+def told_retried(campaign: Campaign, count: int) -> str:
+    """What is told after retry_failed."""
+    told = ngettext(
+        "%(count)s failed email of “%(campaign)s” goes out again",
+        "%(count)s failed emails of “%(campaign)s” go out again",
+        count,
+    )
+    return told % {"campaign": campaign, "count": number(count)}
 
 
 def _insert_rows(campaign: Campaign) -> int:

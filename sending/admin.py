@@ -169,6 +169,16 @@ class PacingAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Pacing, form: Any, change: bool) -> None:
         actions.set_pacing(**{name: form.cleaned_data[name] for name in form.changed_data})
 
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """For the history: "Batch size: 10 → 25; Delay (seconds): 2 → 1.5"."""
+        changes = [
+            f"{form.fields[name].label}: {form.initial[name]} → {form.cleaned_data[name]}"
+            for name in form.changed_data
+        ]
+        return "; ".join(changes) or super().construct_change_message(request, form, formsets, add)
+
 
 @admin.register(Suppression)
 class SuppressionAdmin(admin.ModelAdmin):
