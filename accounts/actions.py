@@ -123,5 +123,5 @@ def encrypt_passwords_anew() -> int:
         for account in accounts:
             account.password = account.password.reveal()
             account.save(update_fields=["password"])
-    logger.info("Passwords of %s accounts encrypted anew", len(accounts))
+    logger.info("Passwords encrypted anew: %s", len(accounts))
     return len(accounts)

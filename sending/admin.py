@@ -4,6 +4,7 @@ from typing import Any
 
 import django_q.admin  # noqa: F401 - registers django-q2's admin, which background_jobs then replaces
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
@@ -164,6 +165,8 @@ class PacingAdmin(admin.ModelAdmin):
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
         return redirect("admin:sending_pacing_change", Pacing.load().pk)
 
     def save_model(self, request: HttpRequest, obj: Pacing, form: Any, change: bool) -> None:
