@@ -17,6 +17,7 @@ from accounts.models import SmtpAccount
 from accounts.words import number
 from campaigns import files
 from campaigns.models import Attachment, Campaign, ContactList
+from campaigns.recipients import IS_MEMBER, IS_SUPPRESSED
 from sending import actions as sending_actions
 from sending import schedules
 
@@ -29,22 +30,15 @@ class Refused(Exception):
 
 
 # One statement for any number of contacts: in their order, once each, none that is suppressed.
-QUEUE = """
+QUEUE = f"""
 INSERT INTO sending_queuedemail
     (campaign_id, contact_id, email, status, attempts, message_id, last_reply, queued_at)
 SELECT %(campaign)s, contact.id, contact.email, 'pending', 0, '', '', now()
 FROM campaigns_contact contact
-WHERE contact.id IN (
-        SELECT member.contact_id
-        FROM campaigns_campaign_lists list
-        JOIN campaigns_contactlist_contacts member ON member.contactlist_id = list.contactlist_id
-        WHERE list.campaign_id = %(campaign)s)
-  AND NOT EXISTS (
-        SELECT 1 FROM sending_suppression suppression
-        WHERE lower(suppression.email) = lower(contact.email))
+WHERE {IS_MEMBER} AND NOT {IS_SUPPRESSED}
 ORDER BY contact.id
 ON CONFLICT (campaign_id, lower(email)) DO NOTHING
-"""
+"""  # noqa: S608
 
 
 @transaction.atomic
