@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sending', '0004_heartbeat_of_each_cluster'),
+        ('sending', '0005_scope_of_a_reply'),
     ]
 
     operations = [
