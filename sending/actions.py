@@ -143,5 +143,5 @@ def _resolve(changes: str, values: dict[str, Any], which: str = "TRUE") -> int:
         cursor.execute(LOCK_BATCHES, values)
         cursor.execute(RESOLVE.format(changes=changes, which=which, latest=LATEST), values)
         count = cursor.fetchone()[0]
-    logger.info("%s uncertain emails: %s", count, values["text"])
+    logger.info("Uncertain emails (%s): %s", count, values["text"])
     return count

@@ -4,7 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import ngettext
 
+from accounts.words import number
 from sending import actions, uncertain
 from sending.campaign import campaign_model
 from sending.models import QueuedEmail
@@ -35,7 +37,7 @@ class Command(BaseCommand):
             raise CommandError("Say which: name addresses, --campaign NAME, or --all.")
         resolve = actions.resolve_as_sent if options["sent"] else actions.resolve_by_resending
         count = resolve([mail.pk for mail in mails])
-        said = f"{count:,} emails {'count as sent' if options['sent'] else 'go out again'}"
+        said = _told(count, as_sent=options["sent"])
         if left := len(mails) - count:
             said += f"; {left:,} stay as they are: {actions.WHY_LEFT}"
         return said
@@ -60,7 +62,8 @@ class Command(BaseCommand):
         if as_json:
             return json.dumps(rows, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
         blocks = [LINES.format(**row) for row in rows]
-        return "\n".join([*blocks, f"{len(rows):,} uncertain emails"])
+        count = ngettext("%(count)s uncertain email", "%(count)s uncertain emails", len(rows))
+        return "\n".join([*blocks, count % {"count": number(len(rows))}])
 
 
 def _row(mail: QueuedEmail, told: uncertain.Told) -> dict[str, Any]:
@@ -75,3 +78,11 @@ def _row(mail: QueuedEmail, told: uncertain.Told) -> dict[str, Any]:
         "looked": told.looked,
         "next": told.what_next,
     }
+
+
+def _told(count: int, *, as_sent: bool) -> str:
+    if as_sent:
+        told = ngettext("%(count)s email counts as sent", "%(count)s emails count as sent", count)
+    else:
+        told = ngettext("%(count)s email goes out again", "%(count)s emails go out again", count)
+    return told % {"count": number(count)}
