@@ -10,7 +10,7 @@ from accounts.actions import add_account
 from accounts.limits import Window
 from accounts.presets import PRESETS, Provider, Security
 
-_WINDOWS = {Window.ROLLING: "in 24 hours", Window.CALENDAR: "a calendar day"}
+_WINDOWS: dict[str, str] = {Window.ROLLING: "in 24 hours", Window.CALENDAR: "a calendar day"}
 FIELDS = ("email", "host", "username", "name", "from_name", "reply_to")
 
 
