@@ -11,7 +11,7 @@ from accounts.actions import tidy_password
 from accounts.models import SmtpAccount
 from accounts.presets import PRESETS, Provider, Security, provider_for_host
 
-FILLED_IN = ("host", "port", "name")
+FILLED_IN = ("host", "port", "name", "imap_port", "imap_security", "when_unproven")
 LIMITS = (
     "limit_window", "time_zone", "hourly_limit", "minute_limit", "spacing", "spacing_jitter",
     "warm_up_start", "warm_up_step", "warm_up_since",
@@ -34,8 +34,8 @@ class SmtpAccountForm(forms.ModelForm):
         model = SmtpAccount
         fields = (
             "name", "provider", "email", "from_name", "reply_to", "host", "port", "security",
-            "username", "daily_limit", "is_enabled", "imap_host", "imap_port",
-            *LIMITS,
+            "username", "daily_limit", "is_enabled", "imap_host", "imap_port", "imap_security",
+            "when_unproven", *LIMITS,
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -45,7 +45,7 @@ class SmtpAccountForm(forms.ModelForm):
         for name in FILLED_IN:
             self.fields[name].required = False
         if not self.instance.pk:
-            self.initial.update(port=None, security="")
+            self.initial.update(port=None, security="", imap_port=None)
         self.fields["time_zone"].widget = forms.Select(choices=_time_zones(self.instance.time_zone))
         self._explain_fields()
 
@@ -53,6 +53,7 @@ class SmtpAccountForm(forms.ModelForm):
         self.fields["host"].help_text = "Empty: the provider's, with its port and security."
         self.fields["username"].help_text = "Empty with a password: the address. Without both nobody logs in."
         self.fields["port"].help_text = "Empty: the usual one."
+        self.fields["imap_port"].help_text = "Empty: the usual one."
         self.fields["name"].help_text = "What the team calls it. Empty: the address."
         self.fields["provider"].help_text = format_html_join(
             "",

@@ -9,9 +9,26 @@ from django.utils import timezone
 
 from accounts.addresses import ascii_address
 from accounts.limits import Limits
-from accounts.presets import PRESETS, USUAL_PORTS, Provider, Security, provider_for_host
+from accounts.presets import (
+    PRESETS,
+    USUAL_IMAP_PORTS,
+    USUAL_PORTS,
+    ImapSecurity,
+    Provider,
+    Security,
+    provider_for_host,
+)
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
+
+HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
+
+
+class WhenUnproven(models.TextChoices):
+    """What becomes of a mail of which the Sent folder does not prove that it was accepted."""
+
+    HOLD = "hold", "Wait for a person to decide"
+    RESEND = "resend", "Send it again (may arrive twice)"
 
 
 class SmtpAccount(Limits):
@@ -33,9 +50,27 @@ class SmtpAccount(Limits):
     # Paused while there is a reason and paused_until is ahead or empty (empty: until mended).
     paused_until = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
-    imap_host = models.CharField("IMAP host", max_length=253, blank=True)
+    imap_host = models.CharField(
+        "IMAP host",
+        max_length=253,
+        blank=True,
+        help_text="The server of the mailbox's Sent folder, with the same user name and password. Empty: "
+        "nobody looks there.",
+    )
     imap_port = models.PositiveIntegerField(
         "IMAP port", default=993, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
+    imap_security = models.CharField(
+        "IMAP security", max_length=10, choices=ImapSecurity, default=ImapSecurity.TLS
+    )
+    when_unproven = models.CharField(
+        "when it stays uncertain",
+        max_length=10,
+        choices=WhenUnproven,
+        default=WhenUnproven.HOLD,
+        help_text="Sometimes the connection breaks just when a mail is handed over, and nobody knows whether "
+        "it was accepted. If it is not in the Sent folder after half an hour, this happens. “Send it again” "
+        "may give a person the same mail twice, the more so where the server keeps no copies.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -54,6 +89,14 @@ class SmtpAccount(Limits):
             models.CheckConstraint(
                 condition=models.Q(security__in=Security.values),
                 name="accounts_smtpaccount_security_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(imap_security__in=ImapSecurity.values),
+                name="accounts_smtpaccount_imap_security_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(when_unproven__in=WhenUnproven.values),
+                name="accounts_smtpaccount_when_unproven_known",
             ),
         ]
 
@@ -76,19 +119,24 @@ class SmtpAccount(Limits):
             self.host, self.port, self.security = preset.host, preset.port, preset.security
         self.security = self.security or Security.STARTTLS
         self.port = self.port or USUAL_PORTS.get(self.security, 587)
+        self.imap_host = self.imap_host.strip().lower()
+        self.imap_security = self.imap_security or ImapSecurity.TLS
+        self.imap_port = self.imap_port or USUAL_IMAP_PORTS.get(self.imap_security, 993)
 
     def clean(self) -> None:
         """Fills in the preset; refuses what can't work, or would give the password away."""
         self.fill_in_preset()
         self.start_warm_up()
         errors = {
-            **{field: self._text_problem(field) for field in ("name", "from_name", "imap_host")},
+            **{field: self._text_problem(field) for field in ("name", "from_name")},
             "email": self._text_problem("email") or self._address_problem("email"),
             "reply_to": self._address_problem("reply_to"),
             "host": self._host_problem(),
             "username": self._text_problem("username") or self._login_problem(),
             "security": self._security_problem(),
             **self.limit_errors(),
+            "imap_host": self._imap_host_problem(),
+            "imap_security": self._imap_security_problem(),
         }
         if errors := {field: problem for field, problem in errors.items() if problem}:
             raise ValidationError(errors)
@@ -108,7 +156,7 @@ class SmtpAccount(Limits):
     def _host_problem(self) -> str:
         if not self.host:
             return "Enter the SMTP host, or choose a provider that is known."
-        if not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", self.host):
+        if not HOST.fullmatch(self.host):
             return "Enter the host's name alone, such as smtp.example.com: no http://, no port."
         owner, preset = provider_for_host(self.host), PRESETS.get(self.provider)
         if owner != Provider.CUSTOM and preset and preset.host != self.host:
@@ -125,6 +173,20 @@ class SmtpAccount(Limits):
 
     def _security_problem(self) -> str:
         if self.security == Security.NONE and self.username and not _is_this_machine(self.host):
+            return "The password would cross the network unencrypted: choose STARTTLS or TLS."
+        return ""
+
+    def _imap_host_problem(self) -> str:
+        if self.imap_host and not HOST.fullmatch(self.imap_host):
+            return "Enter the host's name alone, such as imap.example.com: no http://, no port."
+        return ""
+
+    def _imap_security_problem(self) -> str:
+        if (
+            self.imap_host
+            and self.imap_security == ImapSecurity.NONE
+            and not _is_this_machine(self.imap_host)
+        ):
             return "The password would cross the network unencrypted: choose STARTTLS or TLS."
         return ""
 

@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from accounts.clock import database_now
 from accounts.models import SmtpAccount
-from sending import capacity, waiting
+from sending import capacity, uncertain, waiting
 from sending.campaign import campaign_model
 from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Tally
+from sending.uncertain import Expected, Next
 
 STATES = QueuedEmail.Status.values
 OPEN = ("pending", "sending", "retry", "uncertain")
@@ -33,6 +34,7 @@ class _Seen:
     pacing: Pacing
     accounts: dict[int, dict[str, Any]]
     retries: dict[int, datetime]
+    uncertain: dict[int, dict[str, Expected]]
 
 
 def queue_status() -> dict[str, Any]:
@@ -50,6 +52,7 @@ def queue_status() -> dict[str, Any]:
         pacing=Pacing.objects.first() or Pacing(),
         accounts=_accounts(by_account, now),
         retries=_next_retries(),
+        uncertain=uncertain.in_numbers() if total["uncertain"] else {},
     )
     campaigns = _campaigns()
     told = _tell_campaigns(campaigns, by_campaign, seen)
@@ -174,7 +177,7 @@ def _tell_campaigns(
                 "name": campaign.name,
                 "status": _campaign_status(campaign, counts),
                 **_by_state(counts),
-                "waiting": _why(counts, seen, accounts, [campaign], earlier, seen.retries.get(campaign.pk)),
+                "waiting": _why(counts, seen, accounts, [campaign], earlier, campaign.pk),
             }
         )
         goes_first = _may_send(campaign, seen) and any(a["state"] == "ready" for a in accounts)
@@ -212,14 +215,23 @@ def _why(
     accounts: Iterable[dict[str, Any]],
     campaigns: list[Any],
     earlier: int = 0,
-    retry_at: datetime | None = None,
+    only: int | None = None,
 ) -> str:
+    """The sentence, for all campaigns or only one (id)."""
+    retry_at = seen.retries.get(only) if only else None
+    plans = [seen.uncertain.get(only, {})] if only else list(seen.uncertain.values())
+    looks = [plan[what] for plan in plans for what in (Next.LOOK, Next.FOUND) if what in plan]
+    resends = [plan[Next.RESEND] for plan in plans if Next.RESEND in plan]
     facts = waiting.Facts(
         now=seen.now,
         alive=seen.alive,
         pending=counts["pending"],
         retry=counts["retry"],
         uncertain=counts["uncertain"],
+        looked_for=sum(one.count for one in looks),
+        look_at=min((one.at for one in looks), default=None),
+        resent=sum(one.count for one in resends),
+        resend_at=min((one.at for one in resends), default=None),
         retry_at=retry_at or min(seen.retries.values(), default=None),
         accounts=[
             waiting.Account(a["state"], a["next_free_at"], a["paused_until"], a["pause_reason"], a["held_by"])

@@ -53,6 +53,11 @@ class Facts:
     pending: int = 0
     retry: int = 0
     uncertain: int = 0
+    # Of the uncertain ones, those that nobody has to see to; and when that is for the first of them.
+    looked_for: int = 0
+    look_at: datetime | None = None
+    resent: int = 0
+    resend_at: datetime | None = None
     retry_at: datetime | None = None
     accounts: Sequence[Account] = ()
     campaigns: Sequence[Campaign] = ()
@@ -70,10 +75,25 @@ def why_it_waits(facts: Facts) -> str:
     if waiting := facts.pending + facts.retry:
         parts.append(f"{waiting:,} waiting: {', '.join(_reasons(facts))}")
     if facts.uncertain:
-        parts.append(
-            f"{facts.uncertain:,} uncertain: may have arrived, so a person decides (resolve_uncertain)"
-        )
+        parts.append(f"{facts.uncertain:,} uncertain: {', '.join(_uncertain(facts))}")
     return "; ".join(parts)
+
+
+def _uncertain(facts: Facts) -> list[str]:
+    held = facts.uncertain - facts.looked_for - facts.resent
+    kinds = []
+    if facts.looked_for:
+        when = _from_now(facts.look_at, facts.now)
+        kinds.append((facts.looked_for, f"looked for in the Sent folder (next look {when})"))
+    if facts.resent:
+        kinds.append((facts.resent, f"sent again {_from_now(facts.resend_at, facts.now)}"))
+    if held > 0:
+        kinds.append((held, "may have arrived, so a person decides (resolve_uncertain)"))
+    return [kinds[0][1]] if len(kinds) == 1 else [f"{count:,} {what}" for count, what in kinds]
+
+
+def _from_now(moment: datetime | None, now: datetime) -> str:
+    return clock(moment, now) if moment and moment > now else "within a minute"
 
 
 def _reasons(facts: Facts) -> list[str]:
