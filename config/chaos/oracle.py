@@ -24,7 +24,9 @@ from config.demo.smtp_server import Action, LocalSmtpServer
 class Oracle(LocalSmtpServer):
     """Keeps a ledger of its own. Shows a stranger's certificate where the plan wants it."""
 
-    def __init__(self, accounts: Mapping[str, str], log: OracleLog, plan: Plan, folder: Path, **options: object):
+    def __init__(
+        self, accounts: Mapping[str, str], log: OracleLog, plan: Plan, folder: Path, **options: object
+    ):
         self.log, self.plan = log, plan
         self._right, self._wrong = _certificates(folder)
         super().__init__(accounts, **options)  # type: ignore[arg-type]

@@ -40,7 +40,9 @@ class OracleLog:
     def __init__(self, path: Path):
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 
-    def accepted(self, login: str, message_id: str, rcpt: str, campaign: str, at: float | None = None) -> None:
+    def accepted(
+        self, login: str, message_id: str, rcpt: str, campaign: str, at: float | None = None
+    ) -> None:
         self._write("accepted", Acceptance(at or time.time(), login, message_id, rcpt, campaign))
 
     def did(

@@ -1,0 +1,116 @@
+"""What there is to judge by afterwards: the oracle's log, our ledger, the queue. Read, not judged."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from django.db.models import F
+
+from accounts.models import SmtpAccount
+from campaigns.models import Campaign
+from config.chaos import oracle_log
+from config.chaos.oracle_log import Acceptance, Misdeed
+from sending import capacity
+from sending.models import Batch, QueuedEmail, SendLog
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A row of the queue; campaign by its name."""
+
+    id: int
+    campaign: str
+    email: str
+    status: str
+    batch: int | None
+    message_id: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the ledger; login: the account's."""
+
+    mail: int
+    batch: int | None
+    login: str
+    phase: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """queued: mails that were queued. limits: of 24 hours, by log-in. room: mails that a campaign's
+    usable accounts could still send now. recoveries: seconds from the end of a lease to the settled
+    batch. restarts: of clusters, by reason."""
+
+    queued: int
+    mails: list[Mail]
+    ledger: list[Entry]
+    accepted: list[Acceptance]
+    misdeeds: list[Misdeed]
+    limits: dict[str, int]
+    room: dict[str, int] = field(default_factory=dict)
+    recoveries: list[float] = field(default_factory=list)
+    restarts: dict[str, int] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        """Keeps them as evidence."""
+        path.write_text(json.dumps(asdict(self), indent=0))
+
+
+def collect(folder: Path, queued: int) -> Facts:
+    """Reads the database and the files of a run that has come to rest."""
+    accepted, misdeeds = oracle_log.read(folder / "oracle.log")
+    return Facts(
+        queued=queued,
+        mails=_mails(),
+        ledger=_ledger(),
+        accepted=accepted,
+        misdeeds=misdeeds,
+        limits=dict(SmtpAccount.objects.values_list("username", "daily_limit")),
+        room=room(),
+        recoveries=_recoveries(),
+        restarts=_restarts(folder),
+    )
+
+
+def _mails() -> list[Mail]:
+    rows = QueuedEmail.objects.exclude(campaign__name="history").order_by("id")
+    return [
+        Mail(*row)
+        for row in rows.values_list("id", "campaign__name", "email", "status", "batch", "message_id")
+    ]
+
+
+def _ledger() -> list[Entry]:
+    rows = SendLog.objects.exclude(queued_email__campaign__name="history").order_by("id")
+    return [
+        Entry(*row)
+        for row in rows.values_list("queued_email", "batch", "account__username", "phase", "outcome")
+    ]
+
+
+def room() -> dict[str, int]:
+    limits = dict(SmtpAccount.objects.usable().values_list("id", "daily_limit"))
+    left = capacity.remaining(limits)
+    found = {}
+    for campaign in Campaign.objects.filter(status="sending").prefetch_related("accounts"):
+        own = {account.pk for account in campaign.accounts.all()} or set(left)
+        found[campaign.name] = sum(n for pk, n in left.items() if pk in own)
+    return found
+
+
+def _recoveries() -> list[float]:
+    late = Batch.objects.filter(finished__gt=F("lease")).values_list("finished", "lease")
+    return [(finished - lease).total_seconds() for finished, lease in late]
+
+
+def _restarts(folder: Path) -> dict[str, int]:
+    reasons: Counter[str] = Counter()
+    for log in folder.glob("cluster-*.log"):
+        text = log.read_text(errors="replace")
+        reasons.update(re.findall(r"The cluster is started anew: (.+)", text))
+        reasons["it had ended"] += len(re.findall(r"The cluster ended by itself", text))
+    return dict(reasons)
