@@ -4,6 +4,7 @@ What a service manager would do is done here: a watchdog that was killed is star
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,19 +12,22 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from glob import glob
 from pathlib import Path
 
 import psutil
 
 from config.environment import BASE_DIR
 
-FAKETIME = ("/usr/lib/*/faketime/libfaketime.so.1", "/usr/local/lib/faketime/libfaketime.so.1")
+SHIM = Path(__file__).with_name("wrong_clock.c")
 
 
-def faketime_library() -> str | None:
-    """libfaketime, which makes a process see another time; None where it is not installed."""
-    return next((path for pattern in FAKETIME for path in glob(pattern)), None)
+def build_shim(folder: Path) -> Path | None:
+    """Compiles what makes a process see another time; None where there is no C compiler."""
+    library = folder / "wrong_clock.so"
+    if not (compiler := shutil.which("cc")):
+        return None
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(SHIM), "-ldl"], check=True)
+    return library
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,15 @@ class Clock:
     ahead: int = 0
     time_zone: str = "UTC"
 
-    def environment(self) -> dict[str, str]:
-        """The environment of its processes; without libfaketime only the time zone is wrong."""
+    @property
+    def is_right(self) -> bool:
+        return self == RIGHT
+
+    def environment(self, shim: Path | None) -> dict[str, str]:
+        """The environment of its processes; without the shim only the time zone is wrong."""
         values = {"TIME_ZONE": self.time_zone, "TZ": self.time_zone}
-        if self.ahead and (library := faketime_library()):
-            values |= {
-                "LD_PRELOAD": library,
-                "FAKETIME": f"{self.ahead:+d}",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            }
+        if self.ahead and shim:
+            values |= {"LD_PRELOAD": str(shim), "CLOCK_AHEAD": str(self.ahead)}
         return values
 
 
@@ -83,6 +87,7 @@ class Fleet:
 
     def __init__(self, logs: Path, environment: Mapping[str, str]):
         self.logs, self.environment = logs, environment
+        self.shim = build_shim(logs)
         self.clusters: list[Cluster] = []
         self.watchdogs_restarted = 0
         self._number = 0
@@ -100,7 +105,7 @@ class Fleet:
             return subprocess.Popen(
                 [sys.executable, "manage.py", "watchdog"],
                 cwd=BASE_DIR,
-                env={**os.environ, **self.environment, **clock.environment(), "CLUSTER": name},
+                env={**os.environ, **self.environment, **clock.environment(self.shim), "CLUSTER": name},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -20,7 +20,7 @@ class Options:
     @property
     def lease(self) -> int:
         """Seconds for which a batch belongs to a silent worker."""
-        return 2 if self.is_short else 4
+        return 3 if self.is_short else 4
 
     @property
     def intensity(self) -> float:

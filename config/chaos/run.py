@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import django
@@ -102,7 +103,7 @@ class Run:
             "SMTP_CA_FILE": str(FOLDER / "ca.pem"),
             "SMTP_TIMEOUT": "2",
             "BATCH_LEASE": str(self.options.lease),
-            "WORKERS": "3",
+            "WORKERS": "4",
             "WATCHDOG_AFTER": "10",
             "SILENT_AFTER": "40",
             "STUCK_AFTER": "60",
@@ -122,16 +123,21 @@ class Run:
             is_standing = time.monotonic() - moved_at > STANDSTILL
             if accepted >= waiting[0].after or is_standing:
                 moved_at = time.monotonic()
-                fault = waiting.pop(0)
-                if not self.faults.cause(fault):
-                    waiting.append(fault)  # nothing to hit: it comes last
+                self._cause(waiting)
             if is_standing and self._is_at_rest():
                 break
         self.faults.wait_for_the_last()
 
+    def _cause(self, waiting: list[schedule.Fault]) -> None:
+        fault = waiting.pop(0)
+        if not (is_done := self.faults.cause(fault)):
+            waiting.append(fault)  # nothing to hit: it comes last
+        with (FOLDER / "faults.log").open("a") as log:
+            log.write(f"{datetime.now(UTC):%T} {fault.kind}{'' if is_done else ': nothing to hit'}\n")
+
     def _come_to_rest(self) -> None:
         """The server behaves, all clocks are right: what can be sent is sent."""
-        for cluster in [c for c in self.fleet.clusters if c.clock.ahead]:
+        for cluster in [c for c in self.fleet.clusters if not c.clock.is_right]:
             self.fleet.end(cluster)
         while not self.fleet.clusters:
             self.fleet.start()
