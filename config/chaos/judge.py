@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from config.chaos.facts import Facts, Mail
-from config.chaos.misbehaviour import CRASHING
+from config.chaos.misbehaviour import CRASHING, UNRENDERABLE
 
 WINDOW = 24 * 3600.0  # seconds
 FINAL = {"sent", "failed", "cancelled", "suppressed"}
@@ -27,6 +27,7 @@ class Verdict:
     wrongly_resolved: list[int] = field(default_factory=list)
     most_undecided_in_a_batch: int = 0
     waiting: list[int] = field(default_factory=list)
+    poisonous: int = 0
     poisonous_sent: list[int] = field(default_factory=list)
     slowest_recovery: float = 0.0
 
@@ -59,7 +60,9 @@ def judge(facts: Facts) -> Verdict:
     _find_over_limit(facts, verdict)
     _find_uncertain(facts, accepted, verdict)
     _find_wrongly_resolved(facts, accepted, verdict)
-    verdict.poisonous_sent = [m.id for m in facts.mails if _is_poisonous(m) and m.status == "sent"]
+    poisonous = [mail for mail in facts.mails if _is_poisonous(mail)]
+    verdict.poisonous = len(poisonous)
+    verdict.poisonous_sent = [m.id for m in poisonous if m.status == "sent" or accepted[_key(m)]]
     return verdict
 
 
@@ -141,7 +144,7 @@ def _find_wrongly_resolved(facts: Facts, accepted: Counter[tuple[str, str]], ver
 
 
 def _is_poisonous(mail: Mail) -> bool:
-    return mail.email.startswith(CRASHING)
+    return mail.email.startswith((CRASHING, UNRENDERABLE))
 
 
 def _key(mail: Mail) -> tuple[str, str]:

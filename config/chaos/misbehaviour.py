@@ -14,6 +14,8 @@ from config.demo.smtp_server import Action
 BAD_CERTIFICATE = "certificate of a stranger"
 # An address that crashes its server whenever a message for it comes: it must fail alone.
 CRASHING = "crash"
+# One whose letter can't be rendered: it must fail alone, too.
+UNRENDERABLE = "unrenderable"
 
 
 @dataclass(frozen=True)

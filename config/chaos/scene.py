@@ -13,7 +13,7 @@ from accounts.actions import add_account
 from accounts.models import SmtpAccount
 from campaigns import actions
 from campaigns.models import Campaign, Contact, ContactList
-from config.chaos.misbehaviour import CRASHING
+from config.chaos.misbehaviour import CRASHING, UNRENDERABLE
 from config.chaos.options import Options
 from config.chaos.oracle_log import OracleLog
 from sending.actions import set_pacing
@@ -108,7 +108,7 @@ def _sizes(total: int, count: int, draw: random.Random) -> list[int]:
 def _contact(number: int) -> Contact:
     """A person; two in each hundred are poisonous: one can't be rendered, one crashes its server."""
     crashes, breaks = number % 100 == 7, number % 100 == 9
-    name = f"{CRASHING if crashes else 'person'}{number}"
+    name = f"{CRASHING if crashes else UNRENDERABLE if breaks else 'person'}{number}"
     return Contact(
         email=f"{name}@example.com", attributes={"first_name": name, "share": 0 if breaks else number + 1}
     )
