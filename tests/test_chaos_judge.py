@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from config.chaos.facts import Entry, Facts, Mail
-from config.chaos.judge import judge, most_within
+from config.chaos.judge import judge
 from config.chaos.oracle_log import Acceptance, Misdeed, OracleLog, read
 
 NOON = 1_800_000_000.0
@@ -23,6 +23,10 @@ def withheld(number):
     return Misdeed(NOON, "drop", "a1", f"person{number}@example.com", f"<{number}@sender.example>", True)
 
 
+def limits(daily, **more):
+    return {"a1": {"daily_limit": daily, **more}}
+
+
 @pytest.fixture
 def kept():
     """Two mails sent, one failed, one uncertain that arrived, one uncertain that did not."""
@@ -34,7 +38,7 @@ def kept():
         ledger=[Entry(m.id, m.batch, "a1", "dot", outcomes[m.id]) for m in mails if m.id in outcomes],
         accepted=[acceptance(1), acceptance(2), acceptance(4)],
         misdeeds=[withheld(4)],
-        limits={"a1": 3},
+        limits=limits(3),
         room={"c1": 0},
     )
 
@@ -70,22 +74,31 @@ def test_a_row_that_left_the_queue_is_lost(kept):
 
 
 def test_a_mail_that_was_accepted_twice_is_a_duplicate_though_its_message_id_was_new(kept):
-    limits = {"a1": 9}
-    again = replace(kept, accepted=[*kept.accepted, acceptance(1, NOON + 60)], limits=limits)
+    many = limits(9)
+    again = replace(kept, accepted=[*kept.accepted, acceptance(1, NOON + 60)], limits=many)
     assert judge(again).broken == ["1 accepted more than once: 1"]
     other = replace(acceptance(1), message_id="<new@sender.example>")
-    assert judge(replace(kept, accepted=[*kept.accepted, other], limits=limits)).broken == [
+    assert judge(replace(kept, accepted=[*kept.accepted, other], limits=many)).broken == [
         "1 accepted more than once: 1",
         "1 accepted under a Message-ID that no mail has: <new@sender.example>",
     ]
 
 
 def test_one_mail_more_than_the_limit_in_any_24_hours_is_over_it(kept):
-    assert judge(replace(kept, limits={"a1": 2})).broken == ["1 over the limit: a1 by 1"]
-    yesterday = [replace(kept.accepted[0], at=NOON - 86_400 + 2, campaign="history")]
-    assert judge(replace(kept, accepted=yesterday + kept.accepted)).over_limit == {}
+    assert judge(replace(kept, limits=limits(2))).broken == [
+        "1 windows over a limit: a1: 3 in the 24 h before 2027-01-15 08:00:04+00:00, its limit is 2"
+    ]
+    yesterday = [replace(kept.accepted[0], at=NOON - 86_400 + 1, campaign="history")]
+    assert judge(replace(kept, accepted=yesterday + kept.accepted)).over_limit == []
     yesterday = [replace(kept.accepted[0], at=NOON - 86_400 + 5, campaign="history")]
-    assert judge(replace(kept, accepted=yesterday + kept.accepted)).over_limit == {"a1": 1}
+    assert len(judge(replace(kept, accepted=yesterday + kept.accepted)).over_limit) == 1
+
+
+def test_the_limits_of_a_minute_and_of_a_calendar_day_are_looked_at_too(kept):
+    assert len(judge(replace(kept, limits=limits(9, minute_limit=2))).over_limit) == 1
+    day = {"limit_window": "calendar", "time_zone": "UTC"}
+    assert judge(replace(kept, limits=limits(3, **day))).over_limit == []
+    assert len(judge(replace(kept, limits=limits(2, **day))).over_limit) == 1
 
 
 @pytest.mark.parametrize("status", ["failed", "pending", "retry", "cancelled"])
@@ -122,10 +135,18 @@ def test_a_mail_that_crashes_its_server_and_counts_as_sent_is_told(kept):
     assert judge(replace(poisonous, accepted=accepted)).broken == ["1 sent, though poisonous: 1"]
 
 
-def test_a_window_is_24_hours_to_the_moment():
-    assert most_within([0, 10, 20], 20) == 2
-    assert most_within([0, 10, 19.9], 20) == 3
-    assert most_within([], 20) == 0
+def test_with_a_sent_folder_a_mail_may_be_resolved_if_it_was_uncertain_first(kept):
+    found = replace(doctored(kept, 4, status="sent"), has_sent_folder=True)
+    assert judge(found).hidden == []
+    assert judge(found).resolved == [4]
+    assert judge(replace(found, has_sent_folder=False)).hidden == [4]
+    silent = [entry for entry in found.ledger if entry.mail != 4]
+    assert judge(replace(found, ledger=silent)).hidden == [4]
+
+
+def test_with_a_sent_folder_nearly_all_must_be_resolved(kept):
+    verdict = judge(replace(kept, has_sent_folder=True))
+    assert verdict.broken == ["only 0.0% of what was uncertain was resolved automatically"]
 
 
 def test_the_log_gives_back_what_was_written(tmp_path):

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from django.db.models import F
 
@@ -14,6 +15,12 @@ from config.chaos import oracle_log
 from config.chaos.oracle_log import Acceptance, Misdeed
 from sending import capacity
 from sending.models import Batch, QueuedEmail, SendLog
+
+# What windows.broken_windows() looks at.
+LIMITS = (
+    "daily_limit", "limit_window", "time_zone", "hourly_limit", "minute_limit",
+    "warm_up_start", "warm_up_step", "warm_up_since",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,26 +48,31 @@ class Entry:
 
 @dataclass(frozen=True)
 class Facts:
-    """queued: mails that were queued. limits: of 24 hours, by log-in. room: mails that a campaign's
-    usable accounts could still send now. recoveries: seconds from the end of a lease to the settled
-    batch. restarts: of clusters, by reason."""
+    """What happened.
+
+    queued: mails that were queued. limits: of each log-in, by the account's fields. room: mails that a
+    campaign's usable accounts could still send now. recoveries: seconds from the end of a lease to the
+    settled batch. restarts: of clusters, by reason. has_sent_folder: uncertain mail is looked for there,
+    and sent again where it is not; else it waits for a person.
+    """
 
     queued: int
     mails: list[Mail]
     ledger: list[Entry]
     accepted: list[Acceptance]
     misdeeds: list[Misdeed]
-    limits: dict[str, int]
+    limits: dict[str, dict[str, Any]]
     room: dict[str, int] = field(default_factory=dict)
     recoveries: list[float] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)
+    has_sent_folder: bool = False
 
     def write(self, path: Path) -> None:
         """Keeps them as evidence."""
-        path.write_text(json.dumps(asdict(self), indent=0))
+        path.write_text(json.dumps(asdict(self), indent=0, default=str))
 
 
-def collect(folder: Path, queued: int) -> Facts:
+def collect(folder: Path, queued: int, *, has_sent_folder: bool) -> Facts:
     """Reads the database and the files of a run that has come to rest."""
     accepted, misdeeds = oracle_log.read(folder / "oracle.log")
     return Facts(
@@ -69,10 +81,11 @@ def collect(folder: Path, queued: int) -> Facts:
         ledger=_ledger(),
         accepted=accepted,
         misdeeds=misdeeds,
-        limits=dict(SmtpAccount.objects.values_list("username", "daily_limit")),
+        limits={fields.pop("username"): fields for fields in SmtpAccount.objects.values(*LIMITS, "username")},
         room=room(),
         recoveries=_recoveries(),
         restarts=_restarts(folder),
+        has_sent_folder=has_sent_folder,
     )
 
 
@@ -93,13 +106,18 @@ def _ledger() -> list[Entry]:
 
 
 def room() -> dict[str, int]:
-    limits = dict(SmtpAccount.objects.usable().values_list("id", "daily_limit"))
-    left = capacity.remaining(limits)
+    """Mails that each sending campaign's accounts could still take, a full minute aside: it passes soon."""
+    usable = SmtpAccount.objects.usable().values_list("id", flat=True)
+    left = {account: _left(seen) for account, seen in capacity.look(usable).items()}
     found = {}
     for campaign in Campaign.objects.filter(status="sending").prefetch_related("accounts"):
         own = {account.pk for account in campaign.accounts.all()} or set(left)
         found[campaign.name] = sum(n for pk, n in left.items() if pk in own)
     return found
+
+
+def _left(seen: capacity.Capacity) -> int:
+    return min(span.left for span in seen.spans if span.name != "minute")
 
 
 def _recoveries() -> list[float]:

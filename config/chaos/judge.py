@@ -1,14 +1,16 @@
 """Were the promises kept? Compares the oracle's log, the ledger and the queue. Pure."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from accounts.models import SmtpAccount
 from config.chaos.facts import Facts, Mail
 from config.chaos.misbehaviour import CRASHING, UNRENDERABLE
+from config.chaos.windows import broken_windows
 
-WINDOW = 24 * 3600.0  # seconds
 FINAL = {"sent", "failed", "cancelled", "suppressed"}
+RESOLVED = 0.99  # of uncertain mail, where there is a Sent folder
 RECOVER_WITHIN = 60.0  # seconds after the lease's end
 
 
@@ -19,8 +21,9 @@ class Verdict:
     lost: list[int] = field(default_factory=list)
     duplicated: list[int] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)  # Message-IDs that no row of the queue has
-    over_limit: dict[str, int] = field(default_factory=dict)  # log-in: mails above its limit
+    over_limit: list[str] = field(default_factory=list)  # windows, in words
     uncertain: list[int] = field(default_factory=list)
+    resolved: list[int] = field(default_factory=list)  # once uncertain, proven or sent again
     of_a_dead_worker: list[int] = field(default_factory=list)  # uncertain, without a ledger row
     unfounded: list[int] = field(default_factory=list)  # uncertain, though the ledger knows
     hidden: list[int] = field(default_factory=list)  # ambiguous, but not uncertain
@@ -31,6 +34,13 @@ class Verdict:
     poisonous_sent: list[int] = field(default_factory=list)
     slowest_recovery: float = 0.0
 
+    is_proven: bool = False  # uncertain mail is looked for in Sent folders
+
+    @property
+    def resolved_share(self) -> float:
+        """Of the mails that were ever uncertain, those that were resolved without a person."""
+        return len(self.resolved) / max(1, len(self.resolved) + len(self.uncertain))
+
     @property
     def broken(self) -> list[str]:
         """Promises that were broken, in sentences that name the mails; empty when all were kept."""
@@ -38,7 +48,7 @@ class Verdict:
             _told(self.lost, "lost"),
             _told(self.duplicated, "accepted more than once"),
             _told(self.strangers, "accepted under a Message-ID that no mail has"),
-            _told([f"{login} by {n}" for login, n in self.over_limit.items()], "over the limit"),
+            _told(self.over_limit, "windows over a limit"),
             _told(self.hidden, "ambiguous, but not uncertain"),
             _told(self.unfounded, "uncertain, though the ledger knows the answer"),
             _told(self.wrongly_resolved, "wrongly resolved"),
@@ -46,6 +56,8 @@ class Verdict:
         ]
         if self.most_undecided_in_a_batch > 1:
             found.append(f"{self.most_undecided_in_a_batch} undecided mails in one batch: one is the most")
+        if self.is_proven and len(self.uncertain) > 1 and self.resolved_share < RESOLVED:
+            found.append(f"only {self.resolved_share:.1%} of what was uncertain was resolved automatically")
         if self.slowest_recovery > RECOVER_WITHIN:
             found.append(f"a batch was settled {self.slowest_recovery:.0f} s after its lease's end")
         return [sentence for sentence in found if sentence]
@@ -54,7 +66,7 @@ class Verdict:
 def judge(facts: Facts) -> Verdict:
     """Goes through all promises; needs a run that has come to rest."""
     accepted = Counter((entry.campaign, entry.rcpt.lower()) for entry in facts.accepted)
-    verdict = Verdict(slowest_recovery=max(facts.recoveries, default=0.0))
+    verdict = Verdict(slowest_recovery=max(facts.recoveries, default=0.0), is_proven=facts.has_sent_folder)
     _find_lost(facts, accepted, verdict)
     _find_duplicates(facts, accepted, verdict)
     _find_over_limit(facts, verdict)
@@ -90,36 +102,31 @@ def _find_duplicates(facts: Facts, accepted: Counter[tuple[str, str]], verdict: 
 
 
 def _find_over_limit(facts: Facts, verdict: Verdict) -> None:
-    times: dict[str, list[float]] = defaultdict(list)
+    """By the oracle's clock, in every window that an account has a limit for."""
+    times: dict[str, list[datetime]] = defaultdict(list)
     for entry in facts.accepted:
-        times[entry.login].append(entry.at)
-    for login, at in times.items():
-        most = most_within(at, WINDOW)
-        if most > facts.limits.get(login, 0):
-            verdict.over_limit[login] = most - facts.limits.get(login, 0)
-
-
-def most_within(times: Iterable[float], window: float) -> int:
-    """The largest number of these times in any half-open window of so many seconds."""
-    ordered = sorted(times)
-    most = start = 0
-    for end, at in enumerate(ordered):
-        while ordered[start] <= at - window:
-            start += 1
-        most = max(most, end - start + 1)
-    return most
+        times[entry.login].append(datetime.fromtimestamp(entry.at, UTC))
+    for login, moments in times.items():
+        account = SmtpAccount(name=login, **facts.limits[login])
+        verdict.over_limit += broken_windows(account, moments)
 
 
 def _find_uncertain(facts: Facts, accepted: Counter[tuple[str, str]], verdict: Verdict) -> None:
-    """Every ambiguity must be uncertain, and nothing else: accepted or not, and no answer on record."""
+    """Every ambiguity must be uncertain, and nothing else: accepted or not, and no answer on record.
+
+    Where there is a Sent folder, it must have been uncertain before it was resolved.
+    """
     answers = {(entry.mail, entry.batch): entry.outcome for entry in facts.ledger}
     sent = {entry.mail for entry in facts.ledger if entry.outcome == "sent"}
     unanswered = {misdeed.message_id for misdeed in facts.misdeeds if misdeed.is_ambiguous}
+    doubted = {e.mail for e in facts.ledger if e.outcome == "uncertain" or e.phase == "resolution"}
     undecided: Counter[int | None] = Counter()
     for mail in facts.mails:
         is_ambiguous = mail.message_id in unanswered or (accepted[_key(mail)] and mail.id not in sent)
         if mail.status != "uncertain":
-            if is_ambiguous:
+            was_uncertain = facts.has_sent_folder and mail.id in doubted
+            verdict.resolved += [mail.id] * was_uncertain
+            if is_ambiguous and not was_uncertain:
                 verdict.hidden.append(mail.id)
             continue
         verdict.uncertain.append(mail.id)

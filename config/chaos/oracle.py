@@ -10,19 +10,23 @@ import signal
 import ssl
 import threading
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
 import trustme
 from aiosmtpd.smtp import Envelope
 
+from config.chaos.dovecot import Dovecot
 from config.chaos.misbehaviour import Plan, Rule
 from config.chaos.oracle_log import OracleLog
 from config.demo.smtp_server import Action, LocalSmtpServer
 
 
 class Oracle(LocalSmtpServer):
-    """Keeps a ledger of its own. Shows a stranger's certificate where the plan wants it."""
+    """Keeps a ledger of its own, and copies in Sent folders where there are any.
+
+    Shows a stranger's certificate where the plan wants it."""
 
     def __init__(
         self, accounts: Mapping[str, str], log: OracleLog, plan: Plan, folder: Path, **options: object
@@ -58,6 +62,8 @@ class Oracle(LocalSmtpServer):
         """Takes a message over: it is on disk when this returns."""
         message_id, campaign = _headers(envelope.original_content or b"")
         self.log.accepted(login, message_id, rcpt, campaign)
+        if self.dovecot:
+            self.dovecot.file_sent(login, envelope.original_content or b"")
         self.accepted_by_login[login] += 1
 
 
@@ -85,16 +91,31 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, required=True, help="of accounts.json, and for the log")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--intensity", type=float, default=1.0, help="a factor on how often it misbehaves")
+    parser.add_argument(
+        "--dovecot", action="store_true", help="with Sent folders, on the port in FOLDER/imap"
+    )
     options = parser.parse_args(arguments)
     known = json.loads((options.folder / "accounts.json").read_text())
     plan = Plan(options.seed, options.intensity)
     signal.signal(signal.SIGUSR1, lambda *_: setattr(plan, "is_calm", True))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = OracleLog(options.folder / "oracle.log")
-    with Oracle(known["passwords"], log, plan, options.folder, quota=known["quotas"]) as server:
-        draft = options.folder / "port.new"
-        draft.write_text(str(server.port))
-        draft.rename(options.folder / "port")
-        threading.Event().wait()
+    with ExitStack() as stack:
+        oracle = Oracle(known["passwords"], log, plan, options.folder, quota=known["quotas"])
+        if options.dovecot:
+            oracle.dovecot = stack.enter_context(Dovecot(known["passwords"]))
+            _tell(options.folder / "imap", oracle.dovecot.port)
+        stack.enter_context(oracle)
+        _tell(options.folder / "port", oracle.port)
+        with suppress(KeyboardInterrupt):
+            threading.Event().wait()
+
+
+def _tell(path: Path, port: int) -> None:
+    """Writes the port; the file is there whole or not at all."""
+    draft = path.with_suffix(".new")
+    draft.write_text(str(port))
+    draft.rename(path)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from django_q.models import OrmQ  # noqa: E402
 from django_q.tasks import async_task  # noqa: E402
 
 from config import embedded_postgres  # noqa: E402
-from config.chaos import database, facts, options, scene, schedule, staff  # noqa: E402
+from config.chaos import claims, database, facts, options, scene, schedule, staff  # noqa: E402
 from config.chaos.clusters import Fleet, wait_until  # noqa: E402
 from config.chaos.faults import Faults  # noqa: E402
 from config.chaos.judge import judge  # noqa: E402
@@ -60,11 +60,13 @@ class Run:
         say(f"Seed {self.options.seed}: {self.options.mails:,} mails, {len(self.plan)} faults")
         boxes = scene.mailboxes(self.options)
         self._make_database()
+        self._claim()
         scene.describe_accounts(boxes, FOLDER)
         oracle = self._start_oracle()
         try:
             port = int((FOLDER / "port").read_text())
-            self.queued = scene.build(self.options, boxes, port, OracleLog(self.log))
+            imap_port = int((FOLDER / "imap").read_text()) if self.options.has_dovecot else None
+            self.queued = scene.build(self.options, boxes, port, imap_port, OracleLog(self.log))
             self._history = sum(box.history for box in boxes)
             self.fleet = Fleet(FOLDER, self._environment())
             try:
@@ -84,9 +86,18 @@ class Run:
         call_command("migrate", interactive=False, verbosity=0)
         call_command("flush", interactive=False, verbosity=0)
 
+    def _claim(self) -> None:
+        """Many claimers at once, on the empty database; see claims.py."""
+        self.claims = None
+        if self.options.claims:
+            say(f"{self.options.claims:,} claims of 32 claimers on 20 accounts ...")
+            self.claims = claims.run(32, self.options.claims, 20, self.options.seed)
+            call_command("flush", interactive=False, verbosity=0)
+
     def _start_oracle(self) -> subprocess.Popen[bytes]:
         command = ["-m", "config.chaos.oracle", "--folder", str(FOLDER), "--seed", str(self.options.seed)]
         command += ["--intensity", str(self.options.intensity)]
+        command += ["--dovecot"] * self.options.has_dovecot
         with (FOLDER / "oracle.out").open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, *command],
@@ -110,6 +121,7 @@ class Run:
             "WATCHDOG_AFTER": "10",
             "SILENT_AFTER": "40",
             "STUCK_AFTER": "60",
+            "SENT_FOLDER_LOOKS": "3,15,45",
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -164,6 +176,8 @@ class Run:
             open_now = Counter(QueuedEmail.objects.values_list("campaign__name", "status"))
             if any(status == "sending" for _, status in open_now):
                 return False
+            if self.options.has_dovecot and any(status == "uncertain" for _, status in open_now):
+                return False
             room = facts.room()
             waits = {name for name, status in open_now if status in ("pending", "retry")}
             return all(not room.get(name, 1) for name in waits)
@@ -204,19 +218,23 @@ class Run:
         return self._accepted - self._history
 
     def _judge(self) -> int:
-        found = facts.collect(FOLDER, self.queued)
+        found = facts.collect(FOLDER, self.queued, has_sent_folder=self.options.has_dovecot)
         found.write(FOLDER / "facts.json")
         verdict = judge(found)
+        broken = verdict.broken
+        if self.claims:
+            broken += self.claims.over_limit + self.claims.errors
         result = {
-            "seed": self.options.seed, "broken": verdict.broken, "faults": self.faults.done,
+            "seed": self.options.seed, "broken": broken, "faults": self.faults.done,
             "verdict": asdict(verdict), "lanes_at_kills": self.faults.lanes_at_kills,
         }  # fmt: skip
         (FOLDER / "result.json").write_text(json.dumps(result, indent=1))
         took = time.monotonic() - self.started
-        say("", table(found, verdict, self.faults.done, self.faults.lanes_at_kills), "")
+        told = table(found, verdict, self.faults.done, self.faults.lanes_at_kills, str(self.claims or ""))
+        say("", told, "")
         say(f"Seed {self.options.seed}, {took:.0f} s.")
-        if verdict.broken:
-            say("Promises were broken:", *(f"  {sentence}" for sentence in verdict.broken))
+        if broken:
+            say("Promises were broken:", *(f"  {sentence}" for sentence in broken))
             say(f"The evidence is in {FOLDER}.")
             return 1
         say("Every promise was kept.")

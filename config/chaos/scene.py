@@ -10,6 +10,7 @@ from pathlib import Path
 from django.db import connection
 
 from accounts.actions import add_account
+from accounts.limits import Window
 from accounts.models import SmtpAccount
 from campaigns import actions
 from campaigns.models import Campaign, Contact, ContactList
@@ -22,6 +23,7 @@ from sending.status import database_now
 
 ROOM = 1.10  # limits together, as a multiple of the mails
 HISTORY = 0.25  # of a limit, used up yesterday
+ZONES = ("Europe/Berlin", "Pacific/Auckland", "America/New_York")
 PASSWORD = "chaos"  # noqa: S105 - of a server on loopback
 TEXT = "Dear {{ first_name }}, your share is {{ 100 | divided_by: share }}."
 DAY = timedelta(hours=24)
@@ -36,6 +38,7 @@ class Mailbox:
     quota: int | None
     history: int
     security: str
+    limits: dict[str, object]  # beyond the daily one
 
 
 def mailboxes(options: Options) -> list[Mailbox]:
@@ -50,8 +53,20 @@ def mailboxes(options: Options) -> list[Mailbox]:
         limit = round(room * 1.2) if is_strict else room
         history = round(HISTORY * limit)
         security = draw.choice(["none", "starttls"])
-        made.append(Mailbox(f"a{number}", limit, room if is_strict else None, history, security))
+        quota = room if is_strict else None
+        made.append(Mailbox(f"a{number}", limit, quota, history, security, _more_limits(number, limit, draw)))
     return made
+
+
+def _more_limits(number: int, limit: int, draw: random.Random) -> dict[str, object]:
+    """Some accounts count by the calendar day, some have a limit of a minute, some one of an hour."""
+    if number % 4 == 1:
+        return {"minute_limit": max(5, limit // 4)}
+    if number % 4 == 2:
+        return {"limit_window": Window.CALENDAR, "time_zone": draw.choice(ZONES)}
+    if number % 8 == 3:
+        return {"hourly_limit": max(5, limit - 3)}
+    return {}
 
 
 def describe_accounts(boxes: list[Mailbox], folder: Path) -> None:
@@ -63,12 +78,19 @@ def describe_accounts(boxes: list[Mailbox], folder: Path) -> None:
     (folder / "accounts.json").write_text(json.dumps(known))
 
 
-def build(options: Options, boxes: list[Mailbox], port: int, log: OracleLog) -> int:
-    """Makes all rows and queues the campaigns; returns how many mails were queued."""
+def build(options: Options, boxes: list[Mailbox], port: int, imap_port: int | None, log: OracleLog) -> int:
+    """Makes all rows and queues the campaigns; returns how many mails were queued.
+
+    imap_port: of the Sent folders; then what stays unproven is sent again.
+    """
+    sent_folder = {
+        "imap_host": "127.0.0.1", "imap_port": imap_port, "imap_security": "none", "when_unproven": "resend",
+    } if imap_port else {}  # fmt: skip
     for box in boxes:
         add_account(
             name=box.name, email=f"{box.name}@sender.example", host="127.0.0.1", port=port,
             security=box.security, username=box.name, password=PASSWORD, daily_limit=box.limit,
+            **box.limits, **sent_folder,
         )  # fmt: skip
     _make_history(options, boxes, log)
     draw = random.Random(f"{options.seed} scene")  # noqa: S311

@@ -9,10 +9,14 @@ from config.chaos.facts import Facts
 from config.chaos.judge import Verdict
 
 
-def table(facts: Facts, verdict: Verdict, faults: Mapping[str, int], lanes_at_kills: list[int]) -> str:
+def table(
+    facts: Facts, verdict: Verdict, faults: Mapping[str, int], lanes_at_kills: list[int], claims: str
+) -> str:
     """What was compared, and what was caused."""
     rows = [*_promises(facts, verdict), *_figures(facts, verdict, faults, lanes_at_kills)]
     lines = ["| measure | figure |", "| --- | --- |", *(f"| {name} | {figure} |" for name, figure in rows)]
+    if claims:
+        lines.append(f"| limits under load | {claims} |")
     lines += ["| **faults caused** | |", *(f"| {kind} | {count} |" for kind, count in sorted(faults.items()))]
     if not shutil.which("cc"):
         lines.append("| there is no C compiler | of the wrong clocks only the time zones were wrong |")
@@ -32,9 +36,10 @@ def _promises(facts: Facts, verdict: Verdict) -> list[tuple[str, object]]:
             states["sent"], states["failed"], states["suppressed"], len(verdict.waiting))),
         ("lost", len(verdict.lost)),
         ("duplicated", len(verdict.duplicated) + len(verdict.strangers)),
-        ("over a limit", sum(verdict.over_limit.values())),
+        ("windows over a limit", len(verdict.over_limit)),
         ("uncertain", len(verdict.uncertain)),
         ("of these: no answer after the final dot, its worker died", _split(verdict)),
+        *_resolved(verdict),
         ("ambiguous, but not uncertain", len(verdict.hidden)),
         ("uncertain without a reason", len(verdict.unfounded)),
         ("wrongly resolved", len(verdict.wrongly_resolved)),
@@ -58,6 +63,13 @@ def _figures(
         ("clusters started anew: wedged, ended, other", _listed(
             wedges, ended, sum(facts.restarts.values()) - wedges - ended)),
     ]  # fmt: skip
+
+
+def _resolved(verdict: Verdict) -> list[tuple[str, object]]:
+    if not verdict.is_proven:
+        return []
+    figure = f"{len(verdict.resolved)} ({verdict.resolved_share:.1%})"
+    return [("once uncertain, resolved by the Sent folder", figure)]
 
 
 def _listed(*figures: int) -> str:
