@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import ngettext
 
 from accounts.actions import add_account
-from accounts.management.options import add_options, given, sentence
 from accounts.limits import Window
+from accounts.management.options import add_options, given, sentence
 from accounts.presets import PRESETS
 from accounts.words import number
 
