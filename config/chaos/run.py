@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import django
@@ -34,7 +34,7 @@ from config.chaos.options import Options  # noqa: E402
 from config.chaos.oracle_log import OracleLog  # noqa: E402
 from config.chaos.table import table  # noqa: E402
 from config.environment import POSTGRES_DATA  # noqa: E402
-from sending.models import QueuedEmail  # noqa: E402
+from sending.models import Heartbeat, QueuedEmail  # noqa: E402
 from sending.status import queue_status  # noqa: E402
 
 FOLDER = settings.VAR_DIR / "run"
@@ -166,9 +166,13 @@ class Run:
 
     @staticmethod
     def _wake_up() -> None:
-        """Asks for the jobs that would come within 30 s: a short run has nothing left to prove by waiting."""
-        if not OrmQ.objects.filter(lock__lte=Now()).exists():
-            for job in ("retry", "dispatch"):
+        """Asks for jobs that rest until the schedule's next tick: a short run has no time for that.
+
+        Never for one that is at work: each would keep a worker of its own busy for its turn.
+        """
+        for job in ("retry", "dispatch"):
+            beat = Heartbeat.objects.filter(job=job, at__gt=Now() - timedelta(seconds=5))
+            if not (beat.exists() or OrmQ.objects.exists()):
                 async_task(f"sending.jobs.{job}")
 
     def _is_at_rest(self) -> bool:
