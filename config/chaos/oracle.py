@@ -26,7 +26,10 @@ from config.demo.smtp_server import Action, LocalSmtpServer
 class Oracle(LocalSmtpServer):
     """Keeps a ledger of its own, and copies in Sent folders where there are any.
 
-    Shows a stranger's certificate where the plan wants it."""
+    Shows a stranger's certificate where the plan wants it.
+    """
+
+    dovecot: Dovecot | None = None
 
     def __init__(
         self, accounts: Mapping[str, str], log: OracleLog, plan: Plan, folder: Path, **options: object
