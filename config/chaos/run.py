@@ -177,6 +177,7 @@ class Run:
 
     def _is_at_rest(self) -> bool:
         def look() -> bool:
+            staff.mend()  # a pause is no reason to wait that a run could end with
             open_now = Counter(QueuedEmail.objects.values_list("campaign__name", "status"))
             if any(status == "sending" for _, status in open_now):
                 return False
@@ -222,6 +223,7 @@ class Run:
         return self._accepted - self._history
 
     def _judge(self) -> int:
+        staff.mend()
         found = facts.collect(FOLDER, self.queued, has_sent_folder=self.options.has_dovecot)
         found.write(FOLDER / "facts.json")
         verdict = judge(found)
