@@ -153,7 +153,8 @@ class Faults:
         return True
 
     def _change_number(self, draw: random.Random) -> bool:
-        wanted = draw.choice([n for n in schedule.CLUSTERS if n != len(self.fleet.clusters)])
+        numbers = schedule.CLUSTERS[:2] if self.options.is_short else schedule.CLUSTERS
+        wanted = draw.choice([n for n in numbers if n != len(self.fleet.clusters)])
         while len(self.fleet.clusters) < wanted:
             self.fleet.start()
         while len(self.fleet.clusters) > wanted:

@@ -107,7 +107,7 @@ def build(options: Options, boxes: list[Mailbox], port: int, imap_port: int | No
 
 
 def _write_campaigns(options: Options, draw: random.Random) -> list[Campaign]:
-    """Campaigns whose lists overlap; one in three is bound to some of the accounts."""
+    """Campaigns whose lists overlap; one in three is bound to three quarters of the accounts."""
     sizes = _sizes(options.mails, 3 if options.mails < 1000 else 6, draw)
     contacts = Contact.objects.bulk_create(_contact(n) for n in range(max(sizes)))
     accounts = list(SmtpAccount.objects.order_by("id"))
@@ -120,7 +120,7 @@ def _write_campaigns(options: Options, draw: random.Random) -> list[Campaign]:
         )
         campaign.lists.set([people])
         if number % 3 == 0:
-            campaign.accounts.set(draw.sample(accounts, len(accounts) // 2))
+            campaign.accounts.set(draw.sample(accounts, len(accounts) * 3 // 4))
         campaigns.append(campaign)
     return campaigns
 
