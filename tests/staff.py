@@ -1,5 +1,6 @@
 """Staff of every role, and something of everything for them to act on."""
 
+import io
 from dataclasses import dataclass
 
 from django.contrib.auth.models import User
@@ -9,17 +10,17 @@ from django.urls import reverse
 
 from accounts.actions import pause_account
 from accounts.models import SmtpAccount
-from campaigns import actions
-from campaigns.models import Campaign, ContactList
+from campaigns import actions, import_actions
+from campaigns.models import Campaign, Contact, ContactList, Import
 from sending.models import Pacing, QueuedEmail, Suppression
 from tests.factories import make_account, make_campaign, make_list, make_user
 
 ROLES = ("nobody", "Viewer", "Editor", "Sender", "Account manager", "Administrator")
 TABLES = (
     "campaigns_campaign", "campaigns_campaign_lists", "campaigns_contact", "campaigns_contactlist",
-    "campaigns_contactlist_contacts", "campaigns_attachment", "accounts_smtpaccount", "sending_queuedemail",
-    "sending_pacing", "sending_suppression", "auth_user", "auth_user_groups", "auth_group",
-    "auth_group_permissions", "django_admin_log", "django_q_ormq",
+    "campaigns_contactlist_contacts", "campaigns_attachment", "campaigns_import", "accounts_smtpaccount",
+    "sending_queuedemail", "sending_pacing", "sending_suppression", "auth_user", "auth_user_groups",
+    "auth_group", "auth_group_permissions", "django_admin_log", "django_q_ormq",
 )  # fmt: skip
 
 
@@ -35,6 +36,7 @@ class World:
     suppression: Suppression
     colleague: User
     superuser: User
+    imported: Import
 
 
 def make_world() -> World:
@@ -49,10 +51,13 @@ def make_world() -> World:
     pause_account(account.pk, "The log-in was refused.")
     Pacing.load()
     suppression = Suppression.objects.create(email="no@example.com")
+    Contact.objects.create(email="no@example.com")
+    ContactList.objects.create(name="another")
     superuser = User.objects.create_superuser("root", last_login=None)
-    return World(
-        everybody, draft, sending, paused, account, suppression, make_user(name="colleague"), superuser
-    )
+    colleague = make_user(name="colleague")
+    imported = import_actions.upload(io.BytesIO(b"email\nnew@example.com\n"), "new.csv", list_name="New")
+    Import.objects.update(state="checked", fields=["email"])
+    return World(everybody, draft, sending, paused, account, suppression, colleague, superuser, imported)
 
 
 def facts() -> dict[str, list[str]]:
