@@ -5,12 +5,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
+from accounts import removal
 from accounts.models import SmtpAccount
-from accounts.presets import Provider
+from accounts.presets import PRESETS, Provider
 
 logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """The action can't be done; the text says why and what to do."""
 
 
 def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
@@ -31,6 +37,38 @@ def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
     return account
 
 
+@transaction.atomic
+def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -> SmtpAccount:
+    """Changes the given fields of SmtpAccount, and the password (plain text) where there is one.
+
+    A new provider without a new host brings its own host, port and security. Raises ValidationError
+    as add_account does; nothing is changed then.
+    """
+    current = SmtpAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+    if PRESETS.get(fields.get("provider", "")) and "host" not in fields:
+        current.host = ""
+    for name, value in fields.items():
+        setattr(current, name, value)
+    current.fill_in_preset()
+    if password:
+        current.password = tidy_password(current.provider, password)
+        current.username = current.username or current.email
+    current.name = current.name or current.email
+    current.full_clean()
+    current.save()
+    logger.info("Account %s changed: %s", current.pk, ", ".join([*fields, *(["password"] * bool(password))]))
+    return current
+
+
+def remove_account(account: SmtpAccount) -> None:
+    """Removes an account. Raises Refused, with all reasons, where something still needs it."""
+    if reasons := removal.reasons_against(account):
+        raise Refused(f"{account.email} can't be removed. {' '.join(reasons)}")
+    pk = account.pk
+    account.delete()
+    logger.info("Account %s removed", pk)
+
+
 def tidy_password(provider: str, password: str) -> str:
     """The password without what copying adds to it.
 
@@ -45,10 +83,15 @@ def pause_account(account_id: int, reason: str, until: datetime | timedelta | No
     """Stops sending through the account until then, or for so long by Postgres' clock.
 
     With None until a person resumes it. reason is shown to staff: it says in plain words what
-    happened and what mends it.
+    happened and what mends it. A pause that lasts longer already stays as it is.
     """
     ends = Now() + until if isinstance(until, timedelta) else until
-    SmtpAccount.objects.filter(pk=account_id).update(pause_reason=reason[:500], paused_until=ends)
+    accounts = SmtpAccount.objects.filter(pk=account_id)
+    if ends is not None:
+        longer = Q(paused_until=None) | Q(paused_until__gt=ends)
+        accounts = accounts.exclude(~Q(pause_reason="") & longer)
+    if not accounts.update(pause_reason=reason[:500], paused_until=ends):
+        return
     logger.warning("Account %s paused (%s): %s", account_id, until or "until resumed by hand", reason)
 
 
@@ -86,5 +129,5 @@ def encrypt_passwords_anew() -> int:
         for account in accounts:
             account.password = account.password.reveal()
             account.save(update_fields=["password"])
-    logger.info("Passwords of %s accounts encrypted anew", len(accounts))
+    logger.info("Passwords encrypted anew: %s", len(accounts))
     return len(accounts)

@@ -1,6 +1,7 @@
 """The dashboard: how sending stands, at a glance, for staff. The admin's front page."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +19,12 @@ from django.views.decorators.http import require_POST
 
 from accounts.actions import resume_account
 from accounts.models import SmtpAccount
-from sending import forecast, freshness, history
+from sending import forecast, freshness, last_hours
 from sending.models import Pacing
 from sending.status import OPEN, STATES, last_batches, last_sign, queue_status, sent_today
 
+# The page shows what these let one see elsewhere.
+PERMISSIONS = ("sending.view_queuedemail", "campaigns.view_campaign", "accounts.view_smtpaccount")
 MOST_CAMPAIGNS = 30  # those that move and, after them, the latest ones
 ENDED = tuple(state for state in STATES if state not in OPEN)
 WAITING = ("pending", "sending", "retry")
@@ -33,13 +36,21 @@ SAID = {
     "cancelled": (gettext_lazy("cancelled"), ""),
     "finished": (gettext_lazy("finished"), "good"),
     "ready": (gettext_lazy("ready"), "good"),
+    "spaced": (gettext_lazy("ready"), "good"),
     "full": (gettext_lazy("limit reached"), "warning"),
     "disabled": (gettext_lazy("disabled"), ""),
 }
 
 
+def front_page(request: HttpRequest) -> HttpResponse:
+    """GET /admin/: the dashboard, or all tables for who may not see so much."""
+    return dashboard(request) if request.user.has_perms(PERMISSIONS) else admin.site.index(request)
+
+
 def dashboard(request: HttpRequest) -> HttpResponse:
     """GET: the page; with ?fragment, only its figures, or 304 where they are as the asker knows them."""
+    if not request.user.has_perms(PERMISSIONS):
+        raise PermissionDenied
     version = _version(request)
     if "fragment" not in request.GET:
         page = {**admin.site.each_context(request), "title": _("Dashboard"), "version": version}
@@ -59,7 +70,7 @@ def resume(request: HttpRequest, account_id: int) -> HttpResponse:
     if not _may_resume(request):
         raise PermissionDenied
     resume_account(account.pk)
-    LogEntry.objects.log_actions(request.user.pk, [account], CHANGE, _("Resumed"), single_object=True)
+    LogEntry.objects.log_actions(request.user.pk or 0, [account], CHANGE, _("Resumed"), single_object=True)
     messages.success(request, _("“%(account)s” sends again.") % {"account": account})
     return redirect("admin:index")
 
@@ -87,7 +98,7 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
         "accounts": [_with_words(account) for account in status["accounts"]],
         "campaigns": _shown(status, now),
         "hidden_campaigns": max(0, len(status["campaigns"]) - MOST_CAMPAIGNS),
-        "history": history.last_hours(now),
+        "history": last_hours.history(now),
         "batches": batches,
         "queue_remaining": status["pending"] + status["retry"],
         "is_first_run": not (status["accounts"] and batches),
@@ -106,7 +117,7 @@ def _shown(status: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
     """Those with mail that moves in the order of sending, then the others, latest first."""
     moving = [c for c in status["campaigns"] if any(c[state] for state in OPEN)]
     others = [c for c in reversed(status["campaigns"]) if not any(c[state] for state in OPEN)]
-    rates = history.rates()
+    rates = last_hours.rates()
     finish = _finish(status, moving, rates.values(), now) if status["alive"] and moving else {}
     return [
         {
@@ -125,14 +136,14 @@ def _progress(campaign: dict[str, Any]) -> dict[str, int]:
 
 
 def _finish(
-    status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[history.Rate], now: datetime
+    status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[last_hours.Rate], now: datetime
 ) -> dict[int, datetime]:
     """When each campaign that goes out will be finished, as far as can be foreseen."""
-    freed = history.freed(account["id"] for account in status["accounts"])
+    freed = last_hours.freed(account["id"] for account in status["accounts"])
     accounts = [
-        forecast.Account(a["id"], a["left"], a["paused_until"] or now, freed.get(a["id"], ()))
+        _as_foreseen(a, freed.get(a["id"], ()), now)
         for a in status["accounts"]
-        if a["state"] in ("ready", "full") or a["paused_until"]
+        if a["state"] in ("ready", "spaced", "full") or a["paused_until"]
     ]
     waiting = [
         forecast.Campaign(
@@ -144,7 +155,31 @@ def _finish(
     return dict(forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts))).finish)
 
 
-def _pace(rates: Iterable[history.Rate], accounts: int) -> float:
+def _as_foreseen(
+    account: dict[str, Any], freed: Sequence[tuple[datetime, int]], now: datetime
+) -> forecast.Account:
+    day_ends = account["day_frees_at"] if account["limit_window"] == "calendar" else None
+    return forecast.Account(
+        account["id"],
+        left=max(0, account["limit"] - account["used"]),
+        usable_from=account["paused_until"] or now,
+        freed=[(day_ends, account["used"])] if day_ends else freed,
+        day_ends=day_ends,
+        per_minute=_most_a_minute(account),
+    )
+
+
+def _most_a_minute(account: dict[str, Any]) -> float:
+    """What its spacing and its limits of the hour and the minute let out."""
+    limits = {span["name"]: span["limit"] for span in account["limits"]}
+    return min(
+        limits.get("hour", math.inf) / 60,
+        limits.get("minute", math.inf),
+        60 / account["spacing"] if account["spacing"] else math.inf,
+    )
+
+
+def _pace(rates: Iterable[last_hours.Rate], accounts: int) -> float:
     pacing = Pacing.load()
     measured = [(rate.count, rate.count * rate.seconds) for rate in rates]
     count, seconds = sum(n for n, _ in measured), sum(s for _, s in measured)

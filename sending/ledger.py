@@ -1,14 +1,19 @@
 """The ledger's INSERT: the fence that a worker must pass after each mail."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from sending import settle
+from sending.campaign import campaign_model
 from sending.database import patiently
+from sending.models import Batch
 from sending.replies import Verdict
 
 logger = logging.getLogger(__name__)
@@ -17,11 +22,24 @@ REPLY_LENGTH = 500
 
 @dataclass(frozen=True)
 class Hold:
-    """A worker's hold on a batch: what it shows at the fence. lease: seconds it is renewed by."""
+    """A worker's hold on a batch: what it shows at the fence. lease: seconds it is renewed by.
+
+    campaigns, accounts: ids of those that its mails belong to.
+    """
 
     batch: int
     token: UUID
     lease: float
+    campaigns: Sequence[int] = ()
+    accounts: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Which of a batch's campaigns and accounts (ids) may not send any more."""
+
+    campaigns: frozenset[int]
+    accounts: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -46,15 +64,29 @@ class Attempt:
             "enhanced_code": self.enhanced_code[:12],
             "text": self.text[:REPLY_LENGTH],
             "outcome": self.verdict.outcome,
+            "scope": self.verdict.scope,
             "duration": self.duration,
         }
 
 
+# The latest moment at which the mail in hand can have been handed over, once its batch was recovered:
+# the lease outlasts opening a connection and the time of a mail up to its final dot, and a worker past
+# that sends no dot, however long it was frozen (accounts/timeouts.py). The minutes are for hosts that
+# were suspended, whose servers hang up by then. So it counts in its account's windows.
+LATEST = "batch.finished + interval '2 minutes'"
+
 INSERT = """
 INSERT INTO sending_sendlog
-    (queued_email_id, batch_id, account_id, at, phase, code, enhanced_code, text, outcome, duration)
-SELECT %(mail)s, %(batch)s, %(account)s, clock_timestamp(),
-       %(phase)s, %(code)s, %(enhanced_code)s, %(text)s, %(outcome)s, %(duration)s
+    (queued_email_id, batch_id, account_id, at, phase, code, enhanced_code, text, outcome, scope,
+     duration)
+SELECT %(mail)s, %(batch)s, %(account)s, {at},
+       %(phase)s, %(code)s, %(enhanced_code)s, %(text)s, %(outcome)s, %(scope)s, %(duration)s
+"""
+# Stopped by a person, or by another worker. The accounts: all but SmtpAccountQuerySet.usable().
+STOPPED = """
+ARRAY(SELECT id FROM {campaign} WHERE id = ANY(%(campaigns)s::bigint[]) AND status <> 'sending'),
+ARRAY(SELECT id FROM accounts_smtpaccount WHERE id = ANY(%(accounts)s::bigint[])
+      AND (NOT is_enabled OR pause_reason <> '' AND (paused_until IS NULL OR paused_until > now())))
 """
 # The UPDATE locks the batch row, where recovery waits or has been: under READ COMMITTED a plain
 # WHERE EXISTS would read an old version. ON CONFLICT: the row of a commit whose answer got lost.
@@ -64,26 +96,50 @@ WITH held AS (
     WHERE id = %(batch)s AND token = %(token)s AND finished IS NULL
     RETURNING id
 ), logged AS (
-    {INSERT} FROM held ON CONFLICT (batch_id, queued_email_id) DO NOTHING
+    {INSERT.format(at="clock_timestamp()")} FROM held ON CONFLICT (batch_id, queued_email_id) DO NOTHING
 )
-SELECT count(*) FROM held
+SELECT (SELECT count(*) FROM held), {STOPPED}
+"""  # noqa: S608
+LATE = f"""
+WITH batch AS (SELECT finished FROM sending_batch WHERE id = %(batch)s FOR UPDATE)
+{INSERT.format(at=f"least(clock_timestamp(), {LATEST})")} FROM batch
+ON CONFLICT (batch_id, queued_email_id) DO NOTHING
 """  # noqa: S608
 
 
-def record(hold: Hold, attempt: Attempt) -> bool:
+def record(hold: Hold, attempt: Attempt) -> Stopped | None:
     """Writes the ledger row of an attempt and renews the lease: one committed statement.
 
-    False: the batch is not this worker's any more, nothing was written, and no mail may follow.
+    Returns who may not send any more, to be heeded before the next mail. None: the batch is not this
+    worker's any more, nothing was written, and no mail may follow.
     Waits for a database that is away; raises OperationalError when it stays away.
     """
-    values = {"batch": hold.batch, "token": hold.token, "lease": hold.lease, **attempt.columns()}
+    is_ours, stopped = _ask(FENCE, hold, {"token": hold.token, "lease": hold.lease, **attempt.columns()})
+    return stopped if is_ours else None
 
-    def write() -> bool:
+
+def stopped(hold: Hold) -> Stopped:
+    """Who may not send any more; for the start of a batch, which may have waited long for its worker."""
+    return _ask("SELECT 1, " + STOPPED, hold, {})[1]
+
+
+def _ask(statement: str, hold: Hold, values: dict[str, Any]) -> tuple[bool, Stopped]:
+    statement = statement.format(campaign=campaign_model()._meta.db_table)
+    values |= {"batch": hold.batch, "campaigns": list(hold.campaigns), "accounts": list(hold.accounts)}
+
+    def ask() -> tuple[bool, Stopped]:
         with connection.cursor() as cursor:
-            cursor.execute(FENCE, values)
-            return bool(cursor.fetchone()[0])
+            cursor.execute(statement, values)
+            is_ours, campaigns, accounts = cursor.fetchone()
+        return bool(is_ours), Stopped(frozenset(campaigns), frozenset(accounts))
 
-    return patiently(write)
+    return patiently(ask)
+
+
+def renew(hold: Hold) -> bool:
+    """Renews the lease before a wait. False: the batch is not this worker's any more, no mail may follow."""
+    held = Batch.objects.filter(pk=hold.batch, token=hold.token, finished=None)
+    return bool(patiently(lambda: held.update(lease=Now() + timedelta(seconds=hold.lease))))
 
 
 def record_late_truth(hold: Hold, attempt: Attempt) -> None:
@@ -97,9 +153,5 @@ def record_late_truth(hold: Hold, attempt: Attempt) -> None:
 
 def _write_late_truth(hold: Hold, attempt: Attempt) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM sending_batch WHERE id = %s FOR UPDATE", [hold.batch])
-        cursor.execute(
-            INSERT + " ON CONFLICT (batch_id, queued_email_id) DO NOTHING",
-            {"batch": hold.batch, **attempt.columns()},
-        )
+        cursor.execute(LATE, {"batch": hold.batch, **attempt.columns()})
         settle.settle_uncertain(hold.batch, attempt.mail)

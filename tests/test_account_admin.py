@@ -33,6 +33,9 @@ def form(**changes: object) -> dict[str, object]:
         "provider": "custom", "email": "news@sender.example", "name": "", "from_name": "", "reply_to": "",
         "username": "", "new_password": "", "host": "smtp.sender.example", "port": "", "security": "",
         "daily_limit": "100", "is_enabled": "on", "imap_host": "", "imap_port": "993",
+        "limit_window": "rolling", "time_zone": "UTC", "hourly_limit": "", "minute_limit": "", "spacing": "0",
+        "spacing_jitter": "0", "warm_up_start": "", "warm_up_step": "10", "warm_up_since_0": "",
+        "warm_up_since_1": "",
         **changes,
     }  # fmt: skip
 
@@ -220,7 +223,7 @@ def test_an_account_with_mail_in_the_queue_is_not_deleted(admin_client: Client) 
     url = reverse("admin:accounts_smtpaccount_delete", args=[account.pk])
     page = admin_client.get(url).content.decode()
     assert "would require deleting the following protected" in page
-    assert "a1: queued emails" in page
+    assert "a1: Its queued emails are kept: disable it instead." in page
     admin_client.post(url, {"post": "yes"})
     act(admin_client, "delete_selected", account)
     assert SmtpAccount.objects.exists()
@@ -229,6 +232,7 @@ def test_an_account_with_mail_in_the_queue_is_not_deleted(admin_client: Client) 
 def test_an_account_that_sent_nothing_is_deleted(admin_client: Client) -> None:
     account, other = make_account("one"), make_account("two")
     for used in (account, other):
-        make_campaign(name=used.name).accounts.add(used)
+        cancelled = make_campaign(name=used.name, status="cancelled", queued_at=timezone.now())
+        cancelled.accounts.add(used)
     admin_client.post(reverse("admin:accounts_smtpaccount_delete", args=[account.pk]), {"post": "yes"})
     assert SmtpAccount.objects.get() == other
