@@ -132,7 +132,7 @@ def _shown(status: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
 
 def _progress(campaign: dict[str, Any]) -> dict[str, int]:
     done, total = sum(campaign[s] for s in ENDED), sum(campaign[s] for s in STATES)
-    return {"done": done, "open": total - done, "total": total}
+    return {"done": done, "good": done - campaign["failed"], "open": total - done, "total": total}
 
 
 def _finish(
