@@ -17,7 +17,7 @@ from sending.models import Batch, SendLog
 from tests.browser import NARROW, WIDE
 from tests.cluster import ROOT
 from tests.factories import make_account, make_list
-from tests.queue_rows import make_queue, queued
+from tests.queue_rows import beat, make_queue, queued
 
 FOLDER = ROOT / "docs/screens"
 LOOKS = {"wide": WIDE, "narrow": NARROW}
@@ -86,9 +86,7 @@ def fill() -> None:
     make_queue(spring, "retry", 6, accounts[1])
     make_queue(spring, "failed", 12, accounts[1])
     make_queue(paused, "pending", 76)
-    Heartbeat.objects.create(
-        job="dispatch", host="mail-1", at=Now(), duration=0.1, outcome="10 mails dispatched"
-    )
+    beat()
     for ago in range(8, 0, -1):
         Batch.objects.create(
             size=10, sent=10 - ago % 3, failed=ago % 3 if ago < 4 else 0, lease=timezone.now(),
