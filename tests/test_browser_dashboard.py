@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
 
 def test_it_shows_what_a_real_cluster_sends_without_a_reload(page, start_cluster, smtp_server):
     account = account_at(smtp_server.port, name="Shop", daily_limit=8)
+    account.save()
     set_pace(batch_size=3)
     campaign = make_campaign(make_list(12), name="Spring")
     page.goto("/admin/")
