@@ -27,7 +27,19 @@ from sending.status import database_now, is_alive, last_sign
 IMPORT_PERMISSIONS = ["campaigns.add_contact", "campaigns.change_contact", "campaigns.change_contactlist"]
 SUPPRESS_PERMISSIONS = ["sending.add_suppression"]
 PAGE = "admin/campaigns/import/page.html"
-FRAGMENT = "admin/campaigns/import/state.html"
+PROGRESS = "admin/campaigns/import/progress.html"
+# What the page says first of a state that no worker has to end: tone, lead, and what to do.
+TOLD = {
+    "uploaded": (
+        "",
+        _("Say what the columns hold."),
+        _("Nothing is imported before you have seen the check."),
+    ),
+    "checked": ("", _("The file was checked."), _("This is what the import would do.")),
+    "done": ("good", _("The file was imported."), ""),
+    "refused": ("bad", _("The file was refused, and nothing was changed."), ""),
+    "cancelled": ("", _("The import was cancelled, and nothing was changed."), ""),
+}
 SHOWN_ROWS = 50  # refused and duplicate rows on the page
 
 
@@ -110,8 +122,11 @@ class ImportAdmin(admin.ModelAdmin):
         return self._show(request, PAGE, self._find(request, int(object_id) if object_id.isdigit() else 0))
 
     def state_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The part of the page that changes by itself; asked for each second while a worker is at it."""
-        return self._show(request, FRAGMENT, self._find(request, pk))
+        """How far a worker is, asked for each second; when it has ended, the page is to be loaded anew."""
+        imported = self._find(request, pk)
+        if not imported.is_in_work:
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return self._show(request, PROGRESS, imported)
 
     def columns_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Takes what the columns hold, and has the file checked so."""
@@ -172,8 +187,12 @@ class ImportAdmin(admin.ModelAdmin):
         may = may_run(request, imported)
         state, report = imported.state, imported.report
         may_choose = may and state in (Import.State.UPLOADED, Import.State.CHECKED)
+        tone, lead, told = TOLD.get(state, ("", "", ""))
         context = {
             "title": imported.filename,
+            "tone": tone,
+            "lead": lead,
+            "told": imported.refusal or told,
             "import": imported,
             "report": report,
             "state": state,
