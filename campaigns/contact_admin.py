@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from campaigns import contact_actions
-from campaigns.contact_forms import ContactForm, ListActionForm
+from campaigns.contact_forms import ContactForm, ListActionForm, MembershipFormSet
 from campaigns.import_admin import may_import
 from campaigns.models import Contact, ContactList
 from sending import csv_export, lookup, suppression
@@ -47,6 +47,7 @@ class MembershipInline(admin.TabularInline):
     verbose_name_plural = _("lists")
     autocomplete_fields = ["contactlist"]
     extra = 0
+    formset = MembershipFormSet
 
 
 @admin.register(Contact)
@@ -212,7 +213,7 @@ class ContactListAdmin(ImportLinkMixin):
         )
         return format_html_join(", ", '<a href="{}">{}</a>', links) or gettext("none")
 
-    @admin.display(description="")
+    @admin.display(description=_("what you can do"))
     def shortcuts(self, contact_list: ContactList) -> str:
         links = (
             (_contacts_url(contact_list), gettext("Search and remove contacts")),

@@ -94,6 +94,15 @@ class ContactForm(forms.ModelForm):
         return cleaned
 
 
+class MembershipFormSet(forms.BaseInlineFormSet):
+    """The lists of a contact; Django's own gives the boxes that take it off a list no label."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        form.fields["contactlist"].label = gettext("List")
+        form.fields["DELETE"].widget.attrs["aria-label"] = gettext("Take off this list")
+
+
 class ListActionForm(ActionForm):
     """Beside the actions of the contacts: the list that they are added to."""
 

@@ -195,6 +195,7 @@ class ImportAdmin(admin.ModelAdmin):
             "told": imported.refusal or told,
             "import": imported,
             "report": report,
+            "fields": [one["field"] for one in imported.columns if one["field"] in report.get("fields", {})],
             "state": state,
             "may_run": may,
             "form": (form or ColumnsForm(imported)) if may_choose else None,

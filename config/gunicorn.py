@@ -13,7 +13,7 @@ with told_in_one_line():
     bind = bind_address()
     workers = whole_number("WEB_WORKERS", 2)
 
-# An import of 100,000 contacts runs in the request.
+# An upload of 200 MB over a slow line, or a long export, runs in the request.
 timeout = 120
 # No socket in somebody's home.
 control_socket_disable = True
