@@ -99,8 +99,10 @@ class MembershipFormSet(forms.BaseInlineFormSet):
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
-        form.fields["contactlist"].label = gettext("List")
-        form.fields["DELETE"].widget.attrs["aria-label"] = gettext("Take off this list")
+        if "contactlist" in form.fields:  # neither is, for who may only look
+            form.fields["contactlist"].label = gettext("List")
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].widget.attrs["aria-label"] = gettext("Take off this list")
 
 
 class ListActionForm(ActionForm):
