@@ -12,12 +12,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import F, Min, Sum
+from django.db.models import Min, Sum
 from django.utils import timezone
 
 from accounts.models import SmtpAccount
 from sending import capacity, waiting
-from sending.campaign import campaign_model
+from sending.campaign import ORDER, campaign_model
 from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Tally
 
 STATES = QueuedEmail.Status.values
@@ -40,7 +40,8 @@ def queue_status() -> dict[str, Any]:
 
     {state: count for each state, "campaigns": [...], "accounts": [...], "alive": bool, "waiting": why
     mail waits, in one sentence, or ""}. Campaigns stand in the order in which they are sent, drafts
-    last; one that has nothing left to do has the status "finished".
+    last; one that has nothing left to do has the status "finished". "ahead": how many campaigns before
+    it have mail to send and an account that is ready.
     """
     by_campaign, by_account, total = _counts()
     now = database_now()
@@ -156,9 +157,8 @@ def _account_state(account: SmtpAccount, used: int, now: datetime) -> str:
 
 
 def _campaigns() -> list[Any]:
-    order = (F("queued_at").asc(nulls_last=True), "id")
     fields = ("name", "status", "pause_reason", "scheduled_at", "queued_at")
-    return list(campaign_model().objects.order_by(*order).prefetch_related("accounts").only(*fields))
+    return list(campaign_model().objects.order_by(*ORDER).prefetch_related("accounts").only(*fields))
 
 
 def _tell_campaigns(
@@ -174,6 +174,7 @@ def _tell_campaigns(
                 "name": campaign.name,
                 "status": _campaign_status(campaign, counts),
                 **_by_state(counts),
+                "ahead": earlier,
                 "waiting": _why(counts, seen, accounts, [campaign], earlier, seen.retries.get(campaign.pk)),
             }
         )

@@ -1,0 +1,18 @@
+from django.db import migrations, models
+from django.db.models import Q
+
+
+class Migration(migrations.Migration):
+    """Serves the list of a campaign's recipients by state, where no other index does."""
+
+    dependencies = [("sending", "0004_heartbeat_of_each_cluster")]
+    operations = [
+        migrations.AddIndex(
+            model_name="queuedemail",
+            index=models.Index(
+                fields=["campaign", "status", "id"],
+                condition=Q(status__in=["sent", "cancelled", "suppressed", "retry"]),
+                name="sending_q_campaign",
+            ),
+        ),
+    ]
