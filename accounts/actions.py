@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import SmtpAccount
@@ -45,10 +46,15 @@ def pause_account(account_id: int, reason: str, until: datetime | timedelta | No
     """Stops sending through the account until then, or for so long by Postgres' clock.
 
     With None until a person resumes it. reason is shown to staff: it says in plain words what
-    happened and what mends it.
+    happened and what mends it. A pause that lasts longer already stays as it is.
     """
     ends = Now() + until if isinstance(until, timedelta) else until
-    SmtpAccount.objects.filter(pk=account_id).update(pause_reason=reason[:500], paused_until=ends)
+    accounts = SmtpAccount.objects.filter(pk=account_id)
+    if ends is not None:
+        longer = Q(paused_until=None) | Q(paused_until__gt=ends)
+        accounts = accounts.exclude(~Q(pause_reason="") & longer)
+    if not accounts.update(pause_reason=reason[:500], paused_until=ends):
+        return
     logger.warning("Account %s paused (%s): %s", account_id, until or "until resumed by hand", reason)
 
 

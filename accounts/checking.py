@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from django.conf import settings
 
+from accounts import timeouts
 from accounts.actions import resume_mended_account
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
@@ -126,7 +127,7 @@ def check_accounts(accounts: Iterable[SmtpAccount]) -> list[tuple[SmtpAccount, C
 
 def _converse(account: SmtpAccount) -> Check:
     """The part that waits for the server; it asks no database, for it runs in a thread of its own."""
-    connection = SmtpConnection(account, deadline=settings.SMTP_TIMEOUT)
+    connection = SmtpConnection(account, timeout=settings.SMTP_TIMEOUT / timeouts.OPENING)
     try:
         connection.open()
         connection.try_sender(account.email)

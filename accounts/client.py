@@ -1,8 +1,10 @@
-"""smtplib's client with bounds: no server can hold it for ever, or fill its memory."""
+"""smtplib's client with bounds: no server can hold it for ever, fill its memory, or answer ahead."""
 
 import re
 import smtplib
 import socket
+import ssl
+import threading
 import time
 from typing import Any
 
@@ -11,66 +13,161 @@ from accounts.reply import one_line
 MAX_REPLY_LINES = 100
 MAX_LINE = 8192  # bytes; RFC 5321 section 4.5.3.1.5 allows 512
 PIECE = 65536
+NO_END = "the server's reply has no end"
 
 
 class BoundedSmtp(smtplib.SMTP):
-    """smtplib's client, bounded in how much of a reply it reads and in how long one mail takes."""
+    """smtplib's client, bounded in how much of a reply it reads and in how long it waits.
 
-    ends = float("inf")  # by time.monotonic()
+    It stays in step: what a server says before it is asked is never taken for the answer.
+    """
+
+    ends = float("inf")  # by time.monotonic(): when opening, or a mail, is out of time
     step = 20.0  # seconds for one read or write
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        # The final dot is a small write of its own: Nagle's algorithm would hold it for 40 ms.
-        sock: socket.socket = super()._get_socket(host, port, timeout)  # type: ignore[misc]
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return sock
+    def __init__(self, **options: Any):
+        self.unread = b""
+        super().__init__(**options)
 
-    def hurry(self) -> None:
-        """Gives the next step its time: the step's own, or what is left of the mail's."""
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        """The connection to the first of the host's addresses that answers within the time of all."""
+        refused: OSError = OSError("The host has no address.")
+        for family, kind, protocol, _, address in self._addresses(host, port):
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.settimeout(self._left())
+                sock.connect(address)
+            except OSError as error:
+                sock.close()
+                refused = error
+                continue
+            # The final dot is a small write of its own: Nagle's algorithm would hold it for 40 ms.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+        raise refused
+
+    def _addresses(self, host: str, port: int) -> list[Any]:
+        """The host's addresses. The resolver knows no time-out, so it runs in a thread of its own."""
+        found: list[Any] = []
+
+        def ask() -> None:
+            try:
+                found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            except (OSError, UnicodeError) as error:
+                found.append(error)
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(self._left())
+        if not found:
+            raise TimeoutError("the name server took too long")
+        if isinstance(found[0], Exception):
+            raise found[0]
+        return list(found[0])
+
+    def _left(self) -> float:
+        """Seconds for the next step: the step's own, or what is left of the whole."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise TimeoutError("the server took too long")
-        if self.sock:
-            self.sock.settimeout(min(self.step, left))
+        return min(self.step, left)
+
+    def hurry(self) -> None:
+        """Gives the next step its time. Raises TimeoutError where there is none left."""
+        left = self._left()
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("the connection is closed")
+        self.sock.settimeout(left)
+
+    def listen(self) -> None:
+        """Raises SMTPServerDisconnected where the server hung up, or spoke, before it was asked.
+
+        A reply that came ahead of its command would be taken for the answer to another one.
+        """
+        if not self.unread:
+            self._take_what_came()
+        if self.unread:
+            line = one_line(self.unread[:80])
+            raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {line}")
+
+    def _take_what_came(self) -> None:
+        if self.sock is None:
+            raise smtplib.SMTPServerDisconnected("the connection is closed")
+        self.sock.settimeout(0)
+        try:
+            self._read()
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return
+
+    def _read(self) -> None:
+        assert self.sock is not None
+        arrived = self.sock.recv(MAX_LINE)
+        if not arrived:
+            raise smtplib.SMTPServerDisconnected("the server closed the connection")
+        self.unread += arrived
 
     def getreply(self) -> tuple[int, bytes]:
+        """The next reply. All its lines carry the same code (RFC 5321 section 4.2.1), or it is none."""
         lines: list[bytes] = []
+        codes: set[bytes] = set()
         while True:
             line = self._line()
             if len(lines) >= MAX_REPLY_LINES:
-                raise smtplib.SMTPServerDisconnected("the server's reply has no end")
+                raise smtplib.SMTPServerDisconnected(NO_END)
+            codes.add(line[:3])
             lines.append(line[4:].strip(b" \t\r\n"))
-            if not re.match(rb"[2-5]\d\d(?=[ \r\n-])", line):
+            if not re.match(rb"[2-5]\d\d(?=[ \r\n-])", line) or len(codes) > 1:
                 raise smtplib.SMTPServerDisconnected(f"not an SMTP reply: {one_line(line[:80])}")
             if line[3:4] != b"-":
                 return int(line[:3]), b"\n".join(lines)
 
     def _line(self) -> bytes:
         """The next line. Each read gets its time anew: a server may drip it, byte by byte."""
-        if self.sock is None:
-            raise smtplib.SMTPServerDisconnected("the connection is closed")
-        if self.file is None:
-            self.file = self.sock.makefile("rb")
-        line = b""
-        while not line.endswith(b"\n"):
+        while b"\n" not in self.unread:
+            if len(self.unread) > MAX_LINE:
+                raise smtplib.SMTPServerDisconnected(NO_END)
             self.hurry()
-            arrived = self.file.peek()
-            if not arrived:
-                raise smtplib.SMTPServerDisconnected("the server closed the connection")
-            line += self.file.read(arrived.find(b"\n") + 1 or len(arrived))
-            if len(line) > MAX_LINE:
-                raise smtplib.SMTPServerDisconnected("the server's reply has no end")
-        return line
+            self._read()
+        line, end, self.unread = self.unread.partition(b"\n")
+        if len(line) > MAX_LINE:
+            raise smtplib.SMTPServerDisconnected(NO_END)
+        return line + end
 
     def send(self, s: Any) -> None:
+        """Writes a command, or a message, where the server is waiting for one."""
+        self.listen()
+        self.write(s.encode() if isinstance(s, str) else s)
+
+    def write(self, data: bytes) -> None:
         """Writes it piece by piece, each with its time: a large mail may need more than one step's."""
-        data = s.encode() if isinstance(s, str) else s
         for start in range(0, len(data), PIECE):
             self.hurry()
-            if self.sock is None:
-                raise smtplib.SMTPServerDisconnected("the connection is closed")
+            assert self.sock is not None
             self.sock.sendall(data[start : start + PIECE])
 
+    def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """TLS from here on. What was said before it counts for nothing (RFC 3207 section 4.2)."""
+        self.listen()
+        self.hurry()
+        assert self.sock is not None
+        self.sock = context.wrap_socket(self.sock, server_hostname=host)
+        self.helo_resp = self.ehlo_resp = None
+        self.esmtp_features = {}
+        self.does_esmtp = False
 
-class BoundedSmtpTls(BoundedSmtp, smtplib.SMTP_SSL):
+
+class BoundedSmtpTls(BoundedSmtp):
     """The same, with TLS from the start (RFC 8314)."""
+
+    def __init__(self, *, context: ssl.SSLContext, **options: Any):
+        self.context = context
+        super().__init__(**options)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        sock = super()._get_socket(host, port, timeout)
+        try:
+            sock.settimeout(self._left())
+            return self.context.wrap_socket(sock, server_hostname=host)
+        except BaseException:
+            sock.close()
+            raise

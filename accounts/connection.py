@@ -17,6 +17,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail.utils import DNS_NAME
 
+from accounts import timeouts
 from accounts.addresses import ascii_domain
 from accounts.client import BoundedSmtp, BoundedSmtpTls
 from accounts.models import SmtpAccount
@@ -53,7 +54,7 @@ class SmtpFailure(Exception):
 class SmtpConnection:
     """One connection of one account: opened once, used for many mails.
 
-    timeout: seconds for one step; deadline: seconds for opening, and for one mail, in all.
+    timeout: seconds, the unit of the table in accounts.timeouts; by default SMTP_TIMEOUT.
     tls_context: how certificates are checked; by default against the system's authorities.
     """
 
@@ -62,18 +63,24 @@ class SmtpConnection:
         account: SmtpAccount,
         *,
         timeout: float | None = None,
-        deadline: float = 60,
         tls_context: ssl.SSLContext | None = None,
     ):
         self.account = account
         self.timeout = timeout or settings.SMTP_TIMEOUT
-        self.deadline = deadline
         self.tls_context = tls_context
         self._smtp: BoundedSmtp | None = None
 
     @property
     def is_open(self) -> bool:
-        return self._smtp is not None and self._smtp.sock is not None
+        """Whether it can take a mail: opened, and the server has neither hung up nor spoken since."""
+        smtp = self._smtp
+        if smtp is None or smtp.sock is None:
+            return False
+        try:
+            smtp.listen()
+        except (smtplib.SMTPException, OSError, ValueError):
+            self._drop()
+        return self._smtp is not None
 
     def open(self) -> None:
         """Connects, secures and logs in. Raises SmtpFailure in phase CONNECT, TLS or AUTH."""
@@ -102,7 +109,7 @@ class SmtpConnection:
         smtp = self._smtp
         if smtp is None or smtp.sock is None:
             raise SmtpFailure(Phase.CONNECT, "The connection is closed.")
-        smtp.ends = time.monotonic() + self.deadline
+        self._grant(smtp, timeouts.MESSAGE)
         mail_from, rcpt = _ascii_domain(mail_from), _ascii_domain(rcpt)
         with self._phase(Phase.MAIL):
             options = self._mail_options(smtp, mail_from, rcpt)
@@ -114,9 +121,12 @@ class SmtpConnection:
         with self._phase(Phase.DATA):
             self._expect(Phase.DATA, smtp.docmd("DATA"), 354)
             smtp.send(_transparent(message))
-            smtp.hurry()  # out of time by now: the dot is not sent, nothing was accepted
+            # Out of time, or an answer ahead of the dot: it is not sent, nothing was accepted.
+            smtp.hurry()
+            smtp.listen()
+        self._grant(smtp, timeouts.STEPS[Phase.DOT])
         with self._phase(Phase.DOT):
-            smtp.send(b".\r\n")
+            smtp.write(b".\r\n")
             return self._expect(Phase.DOT, smtp.getreply(), 250)
 
     def try_sender(self, mail_from: str) -> None:
@@ -134,7 +144,7 @@ class SmtpConnection:
         if smtp is None or smtp.sock is None:
             return
         try:
-            smtp.ends = time.monotonic() + 5
+            self._grant(smtp, timeouts.QUIT)
             smtp.quit()
         except (smtplib.SMTPException, OSError, ValueError):
             smtp.close()
@@ -153,11 +163,10 @@ class SmtpConnection:
         options: dict[str, Any] = {}
         if self.account.security == Security.TLS:
             factory, options = BoundedSmtpTls, {"context": self._context()}
-        smtp = factory(local_hostname=DNS_NAME.get_fqdn(), timeout=self.timeout, **options)
+        smtp = factory(local_hostname=DNS_NAME.get_fqdn(), **options)
         self._smtp = smtp
-        smtp.step, smtp.ends = self.timeout, time.monotonic() + self.deadline
-        # smtplib learns the name to check a certificate against only when it connects by itself.
-        smtp._host = self.account.host
+        smtp.step = self.timeout * timeouts.STEPS[Phase.CONNECT]
+        self._grant(smtp, timeouts.OPENING)
         self._expect(Phase.CONNECT, smtp.connect(self.account.host, self.account.port), 220)
         return smtp
 
@@ -165,13 +174,7 @@ class SmtpConnection:
         if not smtp.has_extn("starttls"):
             raise SmtpFailure(Phase.TLS, "The server does not offer STARTTLS.")
         self._expect(Phase.TLS, smtp.docmd("STARTTLS"), 220)
-        assert smtp.sock is not None
-        smtp.sock = self._context().wrap_socket(smtp.sock, server_hostname=self.account.host)
-        # RFC 3207: what was said before TLS counts for nothing.
-        smtp.file = None
-        smtp.helo_resp = smtp.ehlo_resp = None
-        smtp.esmtp_features = {}
-        smtp.does_esmtp = False
+        smtp.secure(self._context(), self.account.host)
         self._expect(Phase.TLS, smtp.ehlo(), 250)
 
     def _log_in(self, smtp: BoundedSmtp) -> None:
@@ -215,7 +218,9 @@ class SmtpConnection:
 
     @contextmanager
     def _phase(self, phase: Phase) -> Iterator[None]:
-        """Turns whatever goes wrong inside into an SmtpFailure of this phase."""
+        """Gives each step inside this phase's time; turns what goes wrong into an SmtpFailure of it."""
+        if self._smtp is not None:
+            self._smtp.step = self.timeout * timeouts.STEPS[phase]
         try:
             yield
         except SmtpFailure:
@@ -237,11 +242,15 @@ class SmtpConnection:
         if smtp is None or smtp.sock is None:
             return
         try:
-            smtp.ends = time.monotonic() + self.timeout
+            self._grant(smtp, timeouts.RESET)
             if smtp.rset()[0] != 250:
                 self._drop()
         except (smtplib.SMTPException, OSError, ValueError):
             self._drop()
+
+    def _grant(self, smtp: BoundedSmtp, units: float) -> None:
+        """So long from now on, in all (accounts.timeouts)."""
+        smtp.ends = time.monotonic() + units * self.timeout
 
     def _without_password(self, failure: SmtpFailure) -> SmtpFailure:
         """The failure, without what a server may quote of the log-in that it refuses."""

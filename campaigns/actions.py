@@ -75,7 +75,7 @@ def told_queued(count: int) -> str:
 
 @transaction.atomic
 def pause_campaign(campaign: Campaign, reason: str = "") -> None:
-    """Stops the campaign until it is resumed; a batch that has begun is still finished."""
+    """Stops the campaign until it is resumed; a batch that has begun stops before its next mail."""
     _move(campaign, expected=[Status.SENDING], status=Status.PAUSED, pause_reason=reason[:500])
 
 

@@ -121,9 +121,10 @@ if PRODUCTION:
 # --- Sending. What staff may change stands in the Pacing row, not here. ---
 # Who turns a queue row into subject, text and HTML: sending calls it by this name only.
 SENDING_COMPOSER = "campaigns.composing.compose"
-# Seconds for which a batch belongs to its worker since its last sign of life.
-BATCH_LEASE = environment.whole_number("BATCH_LEASE", 120)
-# Seconds for one step of an SMTP conversation (RFC 5321 section 4.5.3.2 allows minutes).
+# Seconds for which a batch belongs to its worker since its last sign of life: more than the slowest
+# mail may take (160 s), and 20 s in which the ledger may be slow.
+BATCH_LEASE = environment.whole_number("BATCH_LEASE", 180)
+# Seconds for a usual step of an SMTP conversation: the unit of the table in accounts/timeouts.py.
 SMTP_TIMEOUT = environment.whole_number("SMTP_TIMEOUT", 20)
 # A file of certificate authorities (PEM) to trust instead of the system's: for servers with their own.
 SMTP_CA_FILE = env.str("SMTP_CA_FILE", "")

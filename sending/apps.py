@@ -8,7 +8,7 @@ class SendingConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
-        from sending import drain, schedules
+        from sending import checks, drain, schedules  # noqa: F401
 
         post_migrate.connect(schedules.sync, sender=self)
         post_spawn.connect(drain.on_worker_start)

@@ -21,6 +21,7 @@ def patiently(write: Callable[[], Result]) -> Result:
     for PATIENCE, or until the worker has to end.
     """
     give_up = time.monotonic() + PATIENCE
+    pause = 0.1
     while True:
         try:
             return write()
@@ -29,4 +30,5 @@ def patiently(write: Callable[[], Result]) -> Result:
                 raise
             connection.close()
             logger.warning("The database is away; what has to be written waits for it")
-            time.sleep(1)
+            time.sleep(pause)
+            pause = min(1.0, 2 * pause)

@@ -1,7 +1,7 @@
 """What follows from a reply beyond the mail itself: an account rests, a campaign pauses, an address
 is suppressed."""
 
-from collections import Counter
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
@@ -9,26 +9,29 @@ from django.db import IntegrityError, transaction
 from accounts.actions import pause_account
 from sending import capacity, settle
 from sending.campaign import pause_campaign
-from sending.ledger import Attempt, Hold
-from sending.models import QueuedEmail, Suppression
+from sending.database import patiently
+from sending.ledger import Attempt, Hold, Stopped
+from sending.models import QueuedEmail, SendLog, Suppression
 from sending.replies import Pause, Scope
 
 SHORT_REST = timedelta(minutes=5)
 # The provider says that the window is full, the ledger is empty: mail was sent past us. Look again.
 UNKNOWN_WINDOW = timedelta(hours=1)
-LOST_CONNECTIONS = 2  # in a row on one account, before it rests
-CONTENT_REFUSALS = 3  # in a row in one campaign, before it pauses
+LOST, LOST_CONNECTIONS = (Scope.CONNECTION, Scope.UNKNOWN), 2  # in a row: the account rests
+CONTENT, CONTENT_REFUSALS = (Scope.CONTENT,), 3  # in a row: the campaign pauses
+DROPS = "The server keeps dropping the connection; sending goes on by itself."
 
 
 class Effects:
-    """Follows the attempts of one batch and draws the consequences, before the next mail starts."""
+    """Follows the attempts of one batch and draws the consequences, before the next mail starts.
+
+    All that it writes may be written twice, and waits for a database that is away.
+    """
 
     def __init__(self, hold: Hold):
         self.hold = hold
         self.parked_accounts: set[int] = set()
         self.parked_campaigns: set[int] = set()
-        self.lost: Counter[int] = Counter()
-        self.content_refused: Counter[int] = Counter()
         # False once a hand-back found that the batch was recovered meanwhile: no mail may follow.
         self.is_ours = True
 
@@ -40,36 +43,45 @@ class Effects:
         """Draws the consequences of a recorded attempt."""
         verdict = attempt.verdict
         if verdict.suppress:
-            _suppress(mail)
+            patiently(lambda: _suppress(mail))
         if verdict.pause is not None:
-            self._park_account(attempt, _until(verdict.pause, attempt.account), verdict.cure)
-        self._count_lost_connections(attempt)
-        self._count_content_refusals(mail, attempt)
+            self._pause_account(attempt, verdict.pause, verdict.cure)
+        elif verdict.scope in LOST and _in_a_row(LOST, LOST_CONNECTIONS, account=attempt.account):
+            self._pause_account(attempt, Pause.SHORTLY, DROPS)
+        if verdict.scope in CONTENT and _in_a_row(
+            CONTENT, CONTENT_REFUSALS, queued_email__campaign=mail.campaign_id
+        ):
+            self._pause_campaign(attempt, mail.campaign_id)
 
-    def _count_lost_connections(self, attempt: Attempt) -> None:
-        if attempt.verdict.scope not in (Scope.CONNECTION, Scope.UNKNOWN):
-            self.lost[attempt.account] = 0
-            return
-        self.lost[attempt.account] += 1
-        if self.lost[attempt.account] >= LOST_CONNECTIONS:
-            cure = "The server keeps dropping the connection; sending goes on by itself."
-            self._park_account(attempt, _until(Pause.SHORTLY, attempt.account), cure)
+    def heed(self, stopped: Stopped) -> None:
+        """Gives back the mails of those whom a person, or another worker, stopped meanwhile."""
+        for account in stopped.accounts - self.parked_accounts:
+            self._park_account(account)
+        for campaign in stopped.campaigns - self.parked_campaigns:
+            self._park_campaign(campaign)
 
-    def _count_content_refusals(self, mail: QueuedEmail, attempt: Attempt) -> None:
-        if attempt.verdict.scope != Scope.CONTENT:
-            self.content_refused[mail.campaign_id] = 0
-            return
-        self.content_refused[mail.campaign_id] += 1
-        if self.content_refused[mail.campaign_id] >= CONTENT_REFUSALS:
-            reason = f"Servers refuse what it says: {_reply(attempt)}. Change the message, then resume."
-            pause_campaign(mail.campaign_id, reason)
-            self.parked_campaigns.add(mail.campaign_id)
-            self.is_ours &= settle.hand_back_campaign(self.hold.batch, self.hold.token, mail.campaign_id)
+    def _pause_account(self, attempt: Attempt, pause: Pause, cure: str) -> None:
+        reason = f"{cure} ({_reply(attempt)})"
+        patiently(lambda: pause_account(attempt.account, reason, _until(pause, attempt.account)))
+        self._park_account(attempt.account)
 
-    def _park_account(self, attempt: Attempt, until: datetime | timedelta | None, cure: str) -> None:
-        pause_account(attempt.account, f"{cure} ({_reply(attempt)})", until)
-        self.parked_accounts.add(attempt.account)
-        self.is_ours &= settle.hand_back_account(self.hold.batch, self.hold.token, attempt.account)
+    def _pause_campaign(self, attempt: Attempt, campaign: int) -> None:
+        reason = f"Servers refuse what it says: {_reply(attempt)}. Change the message, then resume."
+        patiently(lambda: pause_campaign(campaign, reason))
+        self._park_campaign(campaign)
+
+    def _park_account(self, account: int) -> None:
+        self.parked_accounts.add(account)
+        self.is_ours &= settle.hand_back_account(self.hold.batch, self.hold.token, account)
+
+    def _park_campaign(self, campaign: int) -> None:
+        self.parked_campaigns.add(campaign)
+        self.is_ours &= settle.hand_back_campaign(self.hold.batch, self.hold.token, campaign)
+
+
+def _in_a_row(scopes: Collection[str], count: int, **whose: int) -> bool:
+    """Asked in trouble only. The ledger knows, since a batch may be shorter than the row."""
+    return patiently(lambda: SendLog.objects.filter(**whose).in_a_row(scopes, count))
 
 
 def _until(pause: Pause, account: int) -> datetime | timedelta | None:

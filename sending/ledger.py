@@ -1,6 +1,7 @@
 """The ledger's INSERT: the fence that a worker must pass after each mail."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from sending import settle
+from sending.campaign import campaign_model
 from sending.database import patiently
 from sending.replies import Verdict
 
@@ -17,11 +19,24 @@ REPLY_LENGTH = 500
 
 @dataclass(frozen=True)
 class Hold:
-    """A worker's hold on a batch: what it shows at the fence. lease: seconds it is renewed by."""
+    """A worker's hold on a batch: what it shows at the fence. lease: seconds it is renewed by.
+
+    campaigns, accounts: ids of those that its mails belong to.
+    """
 
     batch: int
     token: UUID
     lease: float
+    campaigns: Sequence[int] = ()
+    accounts: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """Which of a batch's campaigns and accounts (ids) may not send any more."""
+
+    campaigns: frozenset[int]
+    accounts: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -46,15 +61,23 @@ class Attempt:
             "enhanced_code": self.enhanced_code[:12],
             "text": self.text[:REPLY_LENGTH],
             "outcome": self.verdict.outcome,
+            "scope": self.verdict.scope,
             "duration": self.duration,
         }
 
 
 INSERT = """
 INSERT INTO sending_sendlog
-    (queued_email_id, batch_id, account_id, at, phase, code, enhanced_code, text, outcome, duration)
+    (queued_email_id, batch_id, account_id, at, phase, code, enhanced_code, text, outcome, scope,
+     duration)
 SELECT %(mail)s, %(batch)s, %(account)s, clock_timestamp(),
-       %(phase)s, %(code)s, %(enhanced_code)s, %(text)s, %(outcome)s, %(duration)s
+       %(phase)s, %(code)s, %(enhanced_code)s, %(text)s, %(outcome)s, %(scope)s, %(duration)s
+"""
+# Stopped by a person, or by another worker. The accounts: all but SmtpAccountQuerySet.usable().
+STOPPED = """
+ARRAY(SELECT id FROM {campaign} WHERE id = ANY(%(campaigns)s::bigint[]) AND status <> 'sending'),
+ARRAY(SELECT id FROM accounts_smtpaccount WHERE id = ANY(%(accounts)s::bigint[])
+      AND (NOT is_enabled OR pause_reason <> '' AND (paused_until IS NULL OR paused_until > now())))
 """
 # The UPDATE locks the batch row, where recovery waits or has been: under READ COMMITTED a plain
 # WHERE EXISTS would read an old version. ON CONFLICT: the row of a commit whose answer got lost.
@@ -66,24 +89,37 @@ WITH held AS (
 ), logged AS (
     {INSERT} FROM held ON CONFLICT (batch_id, queued_email_id) DO NOTHING
 )
-SELECT count(*) FROM held
+SELECT (SELECT count(*) FROM held), {STOPPED}
 """  # noqa: S608
 
 
-def record(hold: Hold, attempt: Attempt) -> bool:
+def record(hold: Hold, attempt: Attempt) -> Stopped | None:
     """Writes the ledger row of an attempt and renews the lease: one committed statement.
 
-    False: the batch is not this worker's any more, nothing was written, and no mail may follow.
+    Returns who may not send any more, to be heeded before the next mail. None: the batch is not this
+    worker's any more, nothing was written, and no mail may follow.
     Waits for a database that is away; raises OperationalError when it stays away.
     """
-    values = {"batch": hold.batch, "token": hold.token, "lease": hold.lease, **attempt.columns()}
+    is_ours, stopped = _ask(FENCE, hold, {"token": hold.token, "lease": hold.lease, **attempt.columns()})
+    return stopped if is_ours else None
 
-    def write() -> bool:
+
+def stopped(hold: Hold) -> Stopped:
+    """Who may not send any more; for the start of a batch, which may have waited long for its worker."""
+    return _ask("SELECT 1, " + STOPPED, hold, {})[1]
+
+
+def _ask(statement: str, hold: Hold, values: dict[str, Any]) -> tuple[bool, Stopped]:
+    statement = statement.format(campaign=campaign_model()._meta.db_table)
+    values |= {"batch": hold.batch, "campaigns": list(hold.campaigns), "accounts": list(hold.accounts)}
+
+    def ask() -> tuple[bool, Stopped]:
         with connection.cursor() as cursor:
-            cursor.execute(FENCE, values)
-            return bool(cursor.fetchone()[0])
+            cursor.execute(statement, values)
+            is_ours, campaigns, accounts = cursor.fetchone()
+        return bool(is_ours), Stopped(frozenset(campaigns), frozenset(accounts))
 
-    return patiently(write)
+    return patiently(ask)
 
 
 def record_late_truth(hold: Hold, attempt: Attempt) -> None:

@@ -248,6 +248,9 @@ class SendLog(models.Model):
     enhanced_code = models.CharField(max_length=12, blank=True, help_text="Enhanced status code (RFC 3463).")
     text = models.CharField(max_length=500, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome)
+    scope = models.CharField(
+        max_length=10, blank=True, default="", db_default="", help_text="Whom the reply is about."
+    )
     duration = models.FloatField(help_text="Seconds from the start of the attempt to its end.")
 
     objects = SendLogQuerySet.as_manager()

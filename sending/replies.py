@@ -50,6 +50,7 @@ RECIPIENT_LATER = Verdict(Scope.RECIPIENT, "retry")
 CONTENT_REFUSED = Verdict(Scope.CONTENT, "failed")
 CONTENT_LATER = Verdict(Scope.CONTENT, "retry")
 CANT_COMPOSE = Verdict(Scope.RECIPIENT, "failed")
+CANT_COMPOSE_NOW = Verdict(Scope.RECIPIENT, "retry")
 
 TRY_LATER = _account(Pause.SHORTLY, "The server wants a rest; sending goes on by itself.")
 # Costs an attempt: a mail that provokes it would stand at the head of the queue for ever.

@@ -8,6 +8,7 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.connection import SmtpConnection, SmtpFailure
@@ -15,7 +16,8 @@ from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.reply import SmtpReply
 from sending import drain, effects, ledger, replies, settle
-from sending.composer import ComposeError, Letter, compose
+from sending.composer import ComposeError, ComposeFault, Letter, compose, where
+from sending.database import patiently
 from sending.judge import judge
 from sending.ledger import Attempt, Hold
 from sending.messages import ascii_address, build_message
@@ -32,11 +34,12 @@ def send_batch(batch_id: int) -> str:
     token = _start(batch_id)
     if token is None:
         return f"Batch {batch_id} was started before"
-    sender = _Sender(batch_id, token)
+    sender = None
     try:
+        sender = _Sender(batch_id, token)
         is_ours = sender.send()
     except BaseException:  # django-q2's time-out is a SystemExit
-        if not sender.in_hand:
+        if sender is None or not sender.in_hand:
             settle.settle(batch_id, token)  # nothing is in doubt: the rest goes back unharmed
         raise
     if not is_ours:
@@ -57,8 +60,10 @@ def send_batch(batch_id: int) -> str:
 def _start(batch_id: int) -> UUID | None:
     token = uuid4()
     lease = Now() + timedelta(seconds=settings.BATCH_LEASE)
-    unstarted = Batch.objects.filter(pk=batch_id, started=None, finished=None)
-    return token if unstarted.update(started=Now(), token=token, lease=lease) else None
+    # Its own token: the row of a commit whose answer got lost.
+    startable = Batch.objects.filter(Q(started=None) | Q(token=token), pk=batch_id, finished=None)
+    started = patiently(lambda: startable.update(started=Now(), token=token, lease=lease))
+    return token if started else None
 
 
 class _Sender:
@@ -66,24 +71,32 @@ class _Sender:
 
     def __init__(self, batch_id: int, token: UUID):
         self.pacing = Pacing.load()
-        pause = self.pacing.delay + self.pacing.jitter
-        self.hold = Hold(batch_id, token, settings.BATCH_LEASE + pause)
         self.mails = list(
             QueuedEmail.objects.filter(batch=batch_id, status=QueuedEmail.Status.SENDING)
             .order_by("position")
             .select_related("account")
         )
+        self.hold = self._hold(batch_id, token)
         self.connections: dict[int, SmtpConnection] = {}
         self.effects = effects.Effects(self.hold)
         self.started = time.monotonic()
         self.in_hand = False  # whether a mail was begun that has no ledger row yet
 
+    def _hold(self, batch_id: int, token: UUID) -> Hold:
+        pause = self.pacing.delay + self.pacing.jitter
+        campaigns = {mail.campaign_id for mail in self.mails}
+        accounts = {mail.account_id or 0 for mail in self.mails}
+        return Hold(batch_id, token, settings.BATCH_LEASE + pause, [*campaigns], [*accounts])
+
     def send(self) -> bool:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
+        self.effects.heed(ledger.stopped(self.hold))
         letters = compose(self.mails)
         try:
             pause = 0.0
             for mail in self.mails:
+                if not self.effects.is_ours:
+                    return False
                 if self.effects.handed_back(mail):
                     continue
                 if self._must_stop_within(pause):
@@ -114,12 +127,15 @@ class _Sender:
         """Sends one mail and draws the consequences. False when the batch was taken away."""
         self.in_hand = True
         attempt = self._attempt(mail, letter)
-        is_ours = ledger.record(self.hold, attempt)
-        if not is_ours:
+        stopped = ledger.record(self.hold, attempt)
+        if stopped is None:
             ledger.record_late_truth(self.hold, attempt)
         self.in_hand = False
         self.effects.follow(mail, attempt)
-        return is_ours and self.effects.is_ours
+        if stopped is None:
+            return False
+        self.effects.heed(stopped)
+        return self.effects.is_ours
 
     def _attempt(self, mail: QueuedEmail, letter: Letter | ComposeError) -> Attempt:
         started = time.monotonic()
@@ -138,7 +154,8 @@ class _Sender:
             message = _message(mail, account, letter)
             envelope = ascii_address(account.email), ascii_address(mail.email)
         except ComposeError as error:
-            return Phase.COMPOSE, None, "", str(error), replies.CANT_COMPOSE
+            verdict = replies.CANT_COMPOSE_NOW if isinstance(error, ComposeFault) else replies.CANT_COMPOSE
+            return Phase.COMPOSE, None, "", str(error), verdict
         try:
             reply = self._hand_over(account, envelope, message)
         except SmtpFailure as failure:
@@ -188,5 +205,5 @@ def _message(mail: QueuedEmail, account: SmtpAccount, letter: Letter | ComposeEr
     except ComposeError:
         raise
     except Exception as error:  # a poisonous row must fail alone
-        logger.exception("Mail %s can't be built", mail.pk)
+        logger.error("Mail %s can't be built: %s", mail.pk, where(error))
         raise ComposeError(f"The message can't be built ({type(error).__name__}).") from error

@@ -28,6 +28,17 @@ def odd_server(talk: Talk) -> Iterator[int]:
         assert not thread.is_alive()
 
 
+def listen_for(caller: socket.socket, end: bytes) -> bytes:
+    """What the caller says up to this end."""
+    heard = b""
+    while not heard.endswith(end):
+        arrived = caller.recv(65536)
+        if not arrived:
+            raise ConnectionError("the caller hung up")
+        heard += arrived
+    return heard
+
+
 def says(*parts: bytes) -> Talk:
     """Sends each part after it was spoken to once; the first at once."""
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
-from tests.odd_server import GREETING, OFFER, Talk, odd_server, says
+from tests.odd_server import GREETING, OFFER, Talk, listen_for, odd_server, says
 
 
 def hand_over(connection: SmtpConnection):
@@ -19,12 +19,12 @@ def hand_over(connection: SmtpConnection):
     return connection.send("a@example.com", "b@example.com", b"Hello\r\n")
 
 
-def failure_with(talk: Talk, deadline: float = 5, timeout: float = 2, **fields) -> SmtpFailure:
+def failure_with(talk: Talk, timeout: float = 2, **fields) -> SmtpFailure:
     """Opens a connection and sends one mail; it must fail, and only in this way."""
     fields = {"security": "none", **fields}
     with odd_server(talk) as port:
         account = SmtpAccount(name="one", host="127.0.0.1", port=port, **fields)
-        with closing(SmtpConnection(account, timeout=timeout, deadline=deadline)) as connection:
+        with closing(SmtpConnection(account, timeout=timeout)) as connection:
             with pytest.raises(SmtpFailure) as failed:
                 hand_over(connection)
             assert len(failed.value.text) <= 500
@@ -65,24 +65,26 @@ def test_a_greeting_that_is_no_smtp_fails_the_connecting(garbage):
 @pytest.mark.parametrize("before", [b"", GREETING])
 @pytest.mark.parametrize("part", [b"x" * 4096, b"220-" + b"y" * 4096, b"220-more\r\n"])
 def test_a_reply_without_end_is_cut_off(part, before):
-    failure = failure_with(forever(part, before=before), deadline=60, timeout=20)
+    failure = failure_with(forever(part, before=before), timeout=20)
     assert (failure.phase, failure.text) == ("connect", "the server's reply has no end")
 
 
 @pytest.mark.parametrize("part", [b"2", b"220-x\r\n"])
-def test_a_reply_that_drips_ends_with_the_deadline(part):
-    failure = failure_with(forever(part, pause=0.05), deadline=0.5)
+def test_a_reply_that_drips_ends_with_the_time_for_opening(part):
+    failure = failure_with(forever(part, pause=0.05), timeout=0.4)
     assert (failure.phase, failure.text) == ("connect", "The server took too long to answer.")
 
 
 def test_a_reply_that_drips_after_the_dot_leaves_the_mail_uncertain():
     def talk(caller: socket.socket) -> None:
-        for reply in (GREETING, b"250 odd\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+        for reply in (GREETING, b"250 odd\r\n", b"250 ok\r\n", b"250 ok\r\n"):
             caller.sendall(reply)
             caller.recv(65536)
+        caller.sendall(b"354 go\r\n")
+        listen_for(caller, b"\r\n.\r\n")
         forever(b"2", pause=0.05)(caller)
 
-    failure = failure_with(talk, deadline=1)
+    failure = failure_with(talk, timeout=0.4)
     assert (failure.phase, failure.code, failure.after_dot) == ("dot", None, True)
 
 
@@ -98,13 +100,38 @@ def test_a_server_that_reads_nothing_is_left_before_the_dot():
 
     with odd_server(talk) as port:
         account = SmtpAccount(name="one", host="127.0.0.1", port=port, security="none")
-        with closing(SmtpConnection(account, timeout=0.5, deadline=5)) as connection:
+        with closing(SmtpConnection(account, timeout=0.5)) as connection:
             connection.open()
             with pytest.raises(SmtpFailure) as failed:
                 connection.send("a@example.com", "b@example.com", b"x" * 30_000_000)
             stop.set()
     assert (failed.value.phase, failed.value.after_dot) == ("data", False)
     assert failed.value.text == "The server took too long to answer."
+
+
+@pytest.mark.parametrize("answer", [b"552 5.3.4 Too big\r\n", b"250 taken\r\n"])
+def test_an_answer_ahead_of_the_dot_keeps_the_dot_back(answer):
+    heard = []
+
+    def talk(caller: socket.socket) -> None:
+        for reply in (GREETING, b"250 odd\r\n", b"250 ok\r\n", b"250 ok\r\n"):
+            caller.sendall(reply)
+            caller.recv(65536)
+        caller.sendall(b"354 go\r\n")
+        caller.recv(1)
+        caller.sendall(answer)
+        while arrived := caller.recv(65536):
+            heard[:] = [arrived]
+
+    with odd_server(talk) as port:
+        account = SmtpAccount(name="one", host="127.0.0.1", port=port, security="none")
+        with closing(SmtpConnection(account, timeout=2)) as connection:
+            connection.open()
+            with pytest.raises(SmtpFailure) as failed:  # more than any buffer between the two holds
+                connection.send("a@example.com", "b@example.com", b"x" * 30_000_000)
+    assert (failed.value.phase, failed.value.code, failed.value.after_dot) == ("data", None, False)
+    assert failed.value.text == "the server spoke out of turn: " + answer.decode().strip()
+    assert not heard[0].endswith(b"\r\n.\r\n")
 
 
 @pytest.mark.parametrize(
@@ -153,13 +180,13 @@ replies = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(replies, max_size=7), security=st.sampled_from(["none", "starttls", "tls"]))
 def test_whatever_a_server_says_the_conversation_ends_in_a_reply_or_a_failure(parts, security):
     with odd_server(says(*parts)) as port:
         fields = {"username": "me", "password": "secret-word"} if len(parts) % 2 else {}
         account = SmtpAccount(name="one", host="127.0.0.1", port=port, security=security, **fields)
-        with closing(SmtpConnection(account, timeout=0.2, deadline=0.6)) as connection:
+        with closing(SmtpConnection(account, timeout=0.2)) as connection:
             outcome = outcome_of(connection)
     assert isinstance(outcome, SmtpFailure) or outcome.code == 250
     assert "secret-word" not in f"{outcome} {outcome!r}"

@@ -1,0 +1,131 @@
+"""Who stops a campaign or an account stops a batch that has begun before its next mail."""
+
+from collections import Counter
+from datetime import timedelta
+from itertools import product
+
+import psycopg
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from accounts.actions import pause_account
+from accounts.models import SmtpAccount
+from campaigns import actions
+from sending import ledger
+from sending.actions import cancel_leftovers
+from sending.models import QueuedEmail, SendLog
+from sending.sender import send_batch
+from tests.batches import accounts_at, claim, people, queue, received, send, states
+from tests.factories import make_account, make_campaign, make_list, set_pace
+from tests.smtp_fixtures import USERS
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def accounts(smtp_server):
+    set_pace()
+    return accounts_at(smtp_server)
+
+
+@pytest.fixture
+def meanwhile(smtp_server):
+    """meanwhile(n, sql): somebody else does this while the n-th mail is in the worker's hand."""
+
+    def plan(number: int, sql: str) -> None:
+        def script(phase, login, rcpt):
+            if (phase, rcpt) == ("dot", f"person{number}@example.com"):
+                parameters = connection.get_connection_params() | {"cursor_factory": None}
+                with psycopg.connect(**parameters) as own:
+                    own.execute(sql)
+
+        smtp_server.script = script
+
+    return plan
+
+
+AHEAD = timezone.now().replace(year=2120)
+CAMPAIGN = "UPDATE campaigns_campaign SET status = '{}'"
+ACCOUNT = "UPDATE accounts_smtpaccount SET {} WHERE name = 'one'"
+
+
+def test_a_campaign_that_a_person_pauses_sends_nothing_more(smtp_server, meanwhile):
+    meanwhile(2, CAMPAIGN.format("paused"))
+    told = send(6)
+    assert received(smtp_server) == people(1, 2)
+    assert states() == ["sent"] * 2 + ["pending"] * 4
+    assert "2 emails, 0 failures, 4 returned to the queue" in told
+
+
+def test_the_rest_of_a_campaign_that_a_person_cancels_is_cancelled(smtp_server, meanwhile):
+    meanwhile(2, CAMPAIGN.format("cancelled"))
+    send(6)
+    cancel_leftovers()
+    assert received(smtp_server) == people(1, 2)
+    assert states() == ["sent"] * 2 + ["cancelled"] * 4
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["is_enabled = false", "pause_reason = 'Full'", "pause_reason = 'Full', paused_until = now() + '1 hour'"],
+)
+def test_an_account_that_is_stopped_sends_nothing_more_and_the_other_goes_on(smtp_server, meanwhile, change):
+    meanwhile(3, ACCOUNT.format(change))
+    send(6)
+    assert received(smtp_server) == people(1, 2, 3, 4, 6)
+    assert states() == ["sent"] * 4 + ["pending", "sent"]
+    assert [message.login for message in smtp_server.received] == ["one", "two", "one", "two", "two"]
+
+
+def test_a_batch_that_waited_for_its_worker_heeds_what_happened_meanwhile(smtp_server):
+    queue(4)
+    batch = claim()
+    pause_account(SmtpAccount.objects.get(name="one").pk, "Because.")
+    send_batch(batch.pk)
+    assert received(smtp_server) == people(2, 4)
+
+
+def test_a_campaign_paused_before_its_batch_began_sends_nothing(smtp_server):
+    campaign = queue(4)
+    batch = claim()
+    actions.pause_campaign(campaign)
+    send_batch(batch.pk)
+    assert states() == ["pending"] * 4
+    assert not smtp_server.received
+
+
+def test_one_campaign_that_is_paused_does_not_stop_another_in_the_same_batch(smtp_server, meanwhile):
+    meanwhile(1, CAMPAIGN.format("paused") + " WHERE name = 'First'")
+    queue(3, name="First")
+    actions.queue_campaign(make_campaign(make_list(2, "others", "other"), name="Second"))
+    send_batch(claim().pk)
+    assert received(smtp_server) == people(1) + Counter(["other1@example.com", "other2@example.com"])
+    assert SendLog.objects.count() == 3
+    assert set(QueuedEmail.objects.filter(campaign__name="First").values_list("status", flat=True)) == {
+        "sent",
+        "pending",
+    }
+
+
+def test_the_fence_knows_an_account_that_may_not_send_as_the_dispatcher_does(smtp_server):
+    ends = (None, timezone.now().replace(year=2020), AHEAD)
+    for number, (enabled, reason, until) in enumerate(product((True, False), ("", "Full"), ends)):
+        make_account(f"a{number}", is_enabled=enabled, pause_reason=reason, paused_until=until)
+    everyone = set(SmtpAccount.objects.values_list("pk", flat=True))
+    usable = set(SmtpAccount.objects.usable().values_list("pk", flat=True))
+    stopped = ledger.stopped(ledger.Hold(1, None, 0, [], list(everyone)))
+    assert stopped.accounts == everyone - usable
+    assert len(usable) == 4 + len(USERS)
+
+
+def test_a_rest_does_not_shorten_a_pause_that_another_worker_found(smtp_server):
+    for name, first, ends in (("one", None, None), ("two", AHEAD, AHEAD)):
+        account = SmtpAccount.objects.get(name=name)
+        pause_account(account.pk, "First.", first)
+        pause_account(account.pk, "Second.", timedelta(minutes=5))
+        account.refresh_from_db()
+        assert (account.pause_reason, account.paused_until) == ("First.", ends)
+        pause_account(account.pk, "Third.")
+        account.refresh_from_db()
+        assert (account.pause_reason, account.paused_until) == ("Third.", None)

@@ -1,0 +1,97 @@
+"""Refusals in a row are counted over batches, however short these are, and only when there is trouble."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import SmtpAccount
+from campaigns.models import Campaign
+from config.demo.smtp_server import Action
+from sending.models import SendLog
+from tests.batches import accounts_at, people, queue, received, send_next, states
+from tests.factories import set_pace
+
+pytestmark = pytest.mark.django_db
+
+SPAM = "550 5.7.1 Message rejected as spam"
+
+
+@pytest.fixture(autouse=True)
+def accounts(smtp_server):
+    set_pace(batch_size=1)
+    return accounts_at(smtp_server, "one")
+
+
+def answers(script, phase: str, what, *numbers: int) -> None:
+    for n in numbers:
+        script.answers[phase, f"person{n}@example.com"] = what
+
+
+def send_batches(count: int) -> None:
+    for _ in range(count):
+        send_next()
+
+
+def test_the_third_content_refusal_in_a_row_pauses_the_campaign_over_batches_of_one(smtp_script):
+    answers(smtp_script, "dot", SPAM, 1, 2, 3, 4)
+    queue(5)
+    send_batches(5)
+    assert states() == ["failed"] * 3 + ["pending"] * 2
+    assert "spam" in Campaign.objects.get().pause_reason
+
+
+def test_a_mail_that_was_taken_in_between_breaks_the_row(smtp_script, smtp_server):
+    answers(smtp_script, "dot", SPAM, 1, 2, 4, 5)
+    queue(6)
+    send_batches(6)
+    assert received(smtp_server) == people(3, 6)
+    assert Campaign.objects.get().status == "sending"
+
+
+def test_what_went_back_at_no_cost_does_not_break_the_row(smtp_script):
+    answers(smtp_script, "dot", SPAM, 1, 2, 3)
+    queue(4)
+    send_batches(2)
+    smtp_script.answers["mail"] = "451 4.3.0 Later"
+    send_batches(1)
+    del smtp_script.answers["mail"]
+    SmtpAccount.objects.update(pause_reason="", paused_until=None)
+    send_batches(2)
+    assert states() == ["failed"] * 3 + ["pending"]
+    assert Campaign.objects.get().status == "paused"
+
+
+def test_two_connections_lost_in_a_row_rest_the_account_over_batches_of_one(smtp_script):
+    answers(smtp_script, "rcpt", Action.DROP, 1)
+    answers(smtp_script, "dot", Action.KEEP_AND_DROP, 2)
+    queue(4)
+    send_batches(4)
+    assert states() == ["retry", "uncertain", "pending", "pending"]
+    assert SmtpAccount.objects.get().paused_until is not None
+    assert "dropping" in SmtpAccount.objects.get().pause_reason
+
+
+def test_a_reply_in_between_breaks_the_row_of_lost_connections(smtp_script):
+    answers(smtp_script, "rcpt", Action.DROP, 1, 3)
+    answers(smtp_script, "rcpt", "550 5.1.1 Unknown", 2)
+    queue(4)
+    send_batches(4)
+    assert states() == ["retry", "failed", "retry", "sent"]
+    assert not SmtpAccount.objects.get().is_paused
+
+
+def test_the_ledger_says_whom_a_reply_is_about(smtp_script):
+    answers(smtp_script, "dot", SPAM, 1)
+    answers(smtp_script, "rcpt", Action.DROP, 2)
+    answers(smtp_script, "rcpt", "550 5.1.1 Unknown", 3)
+    queue(4)
+    send_batches(4)
+    scopes = list(SendLog.objects.order_by("id").values_list("scope", flat=True))
+    assert scopes == ["content", "connection", "recipient", "none"]
+
+
+def test_nothing_is_asked_where_there_is_no_trouble():
+    queue(1)
+    with CaptureQueriesContext(connection) as captured:
+        send_next()
+    assert not [query["sql"] for query in captured if '"sending_sendlog"."scope"' in query["sql"]]
