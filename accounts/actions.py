@@ -8,10 +8,15 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from accounts import removal
 from accounts.models import SmtpAccount
-from accounts.presets import Provider
+from accounts.presets import PRESETS, Provider
 
 logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """The action can't be done; the text says why and what to do."""
 
 
 def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
@@ -30,6 +35,38 @@ def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
     account.save()
     logger.info("Account %s added", account.pk)
     return account
+
+
+@transaction.atomic
+def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -> SmtpAccount:
+    """Changes the given fields of SmtpAccount, and the password (plain text) where there is one.
+
+    A new provider without a new host brings its own host, port and security. Raises ValidationError
+    as add_account does; nothing is changed then.
+    """
+    current = SmtpAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+    if PRESETS.get(fields.get("provider", "")) and "host" not in fields:
+        current.host = ""
+    for name, value in fields.items():
+        setattr(current, name, value)
+    current.fill_in_preset()
+    if password:
+        current.password = tidy_password(current.provider, password)
+        current.username = current.username or current.email
+    current.name = current.name or current.email
+    current.full_clean()
+    current.save()
+    logger.info("Account %s changed: %s", current.pk, ", ".join([*fields, *(["password"] * bool(password))]))
+    return current
+
+
+def remove_account(account: SmtpAccount) -> None:
+    """Removes an account. Raises Refused, with all reasons, where something still needs it."""
+    if reasons := removal.reasons_against(account):
+        raise Refused(f"{account.email} can't be removed. {' '.join(reasons)}")
+    pk = account.pk
+    account.delete()
+    logger.info("Account %s removed", pk)
 
 
 def tidy_password(provider: str, password: str) -> str:
@@ -92,5 +129,5 @@ def encrypt_passwords_anew() -> int:
         for account in accounts:
             account.password = account.password.reveal()
             account.save(update_fields=["password"])
-    logger.info("Passwords of %s accounts encrypted anew", len(accounts))
+    logger.info("Passwords encrypted anew: %s", len(accounts))
     return len(accounts)

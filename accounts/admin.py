@@ -3,11 +3,14 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import PROTECT, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
+from accounts import removal
 from accounts.actions import resume_account
 from accounts.checking import check_accounts
 from accounts.forms import SmtpAccountForm
@@ -53,28 +56,24 @@ class SmtpAccountAdmin(admin.ModelAdmin):
         until = date_format(timezone.localtime(account.paused_until), "SHORT_DATETIME_FORMAT")
         return f"Paused until {until}: {account.pause_reason}"
 
-    @admin.action(description="Check connection", permissions=["change"])
+    @admin.action(description=_lazy("Check connection"), permissions=["change"])
     def check_connection(self, request: HttpRequest, queryset: QuerySet[SmtpAccount]) -> None:
         for account, check in check_accounts(queryset):
             level = messages.SUCCESS if check.ok else messages.ERROR
             self.message_user(request, f"{account.email}: {check}", level)
+            self.log_change(request, account, _("Checked the connection: %s") % check)
 
-    @admin.action(description="Resume", permissions=["change"])
+    @admin.action(description=_lazy("Resume"), permissions=["change"])
     def resume(self, request: HttpRequest, queryset: QuerySet[SmtpAccount]) -> None:
         for account in queryset:
             resume_account(account.pk)
-        self.message_user(request, "Resumed: " + ", ".join(account.email for account in queryset))
+            self.log_change(request, account, _("Resumed"))
+        self.message_user(request, _("Resumed: ") + ", ".join(account.email for account in queryset))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list, dict, set, list]:
         """What deleting takes along: nothing, or it is refused. Django's own would list all their mail."""
         accounts = list(objs)
-        protecting = [
-            f"{account}: {relation.related_model._meta.verbose_name_plural}"
-            for account in accounts
-            for relation in self.opts.related_objects
-            if relation.on_delete is PROTECT
-            and relation.related_model._base_manager.filter(**{relation.field.name: account}).exists()
-        ]
+        protecting = [f"{one}: {reason}" for one in accounts for reason in removal.reasons_against(one)]
         return (
             [str(account) for account in accounts],
             {self.opts.verbose_name_plural: len(accounts)},

@@ -11,8 +11,12 @@ from django.db.models import Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from campaigns.models import Campaign, ContactList
+from accounts.models import SmtpAccount
+from accounts.words import number
+from campaigns import files
+from campaigns.models import Attachment, Campaign, ContactList
 from campaigns.recipients import IS_MEMBER, IS_SUPPRESSED
 from sending import actions as sending_actions
 from sending import schedules
@@ -63,14 +67,16 @@ def queue_campaign(campaign: Campaign, user: Any = None) -> int:
         queued_by=current.queued_by or user,
     )
     schedules.wake_up()
-    _follow(campaign, f"queued {queued:,} emails of campaign {campaign.pk}")
+    _follow(campaign, f"campaign {campaign.pk}: {queued:,} queued")
     return queued
 
 
 def told_queued(count: int) -> str:
     """What is told after queue_campaign."""
-    told = f"Queued {count:,} emails for sending"
-    return told if count else f"{told}: everybody on its lists was queued before"
+    if not count:
+        return _("Queued 0 emails for sending: everybody on its lists was queued before")
+    told = ngettext("Queued %(count)s email for sending", "Queued %(count)s emails for sending", count)
+    return told % {"count": number(count)}
 
 
 @transaction.atomic
@@ -95,6 +101,16 @@ def cancel_campaign(campaign: Campaign) -> int:
     return sending_actions.cancel_waiting(campaign.pk)
 
 
+def told_cancelled(campaign: Campaign, count: int) -> str:
+    """What is told after cancel_campaign."""
+    told = ngettext(
+        "Cancelled “%(campaign)s”: %(count)s email will not be sent",
+        "Cancelled “%(campaign)s”: %(count)s emails will not be sent",
+        count,
+    )
+    return told % {"campaign": campaign, "count": number(count)}
+
+
 @transaction.atomic
 def retry_failed(campaign: Campaign) -> int:
     """Sends the campaign's failed mails again; returns how many."""
@@ -103,8 +119,18 @@ def retry_failed(campaign: Campaign) -> int:
         raise Refused(f"“{current}” is {current.get_status_display().lower()}: nothing to retry.")
     count = sending_actions.retry_failed(campaign.pk)
     schedules.wake_up()
-    _follow(campaign, f"{count:,} failed emails of campaign {campaign.pk} go out again")
+    _follow(campaign, f"campaign {campaign.pk}: {count:,} failed go out again")
     return count
+
+
+def told_retried(campaign: Campaign, count: int) -> str:
+    """What is told after retry_failed."""
+    told = ngettext(
+        "%(count)s failed email of “%(campaign)s” goes out again",
+        "%(count)s failed emails of “%(campaign)s” go out again",
+        count,
+    )
+    return told % {"campaign": campaign, "count": number(count)}
 
 
 @transaction.atomic
@@ -182,23 +208,60 @@ def _follow(campaign: Campaign, what: str) -> None:
 
 
 @transaction.atomic
-def create_campaign(*, name: str, subject: str, html: str, text: str = "", lists: Sequence[str]) -> Campaign:
-    """Makes a draft to the lists of these names. Raises Refused, with line and reason for a template."""
+def create_campaign(
+    *,
+    name: str,
+    subject: str,
+    html: str,
+    text: str = "",
+    lists: Sequence[str],
+    accounts: Sequence[str] = (),
+    attachments: Sequence[tuple[str, bytes]] = (),
+    scheduled_at: datetime | None = None,
+) -> Campaign:
+    """Makes a draft to the lists of these names, over the accounts of these addresses (none: all).
+
+    attachments are names and contents of files. Raises Refused, with line and reason for a template;
+    nothing is made then.
+    """
     if Campaign.objects.filter(name=name).exists():
-        raise Refused(f"There is a campaign “{name}” already: choose another name.")
-    unknown = set(lists) - set(ContactList.objects.filter(name__in=lists).values_list("name", flat=True))
-    if unknown:
-        named = ", ".join(f"“{one}”" for one in sorted(unknown))
-        raise Refused(f"There is no list {named}: import_contacts FILE --list NAME makes one.")
-    campaign = Campaign(name=name, subject=subject, html=html, text=text)
+        raise Refused(_("There is a campaign “%s” already: choose another name.") % name)
+    chosen_lists, chosen_accounts = _lists_named(lists), _accounts_at(accounts)
+    _check_files(attachments)
+    campaign = Campaign(name=name, subject=subject, html=html, text=text, scheduled_at=scheduled_at)
     try:
         campaign.full_clean()
     except ValidationError as error:
         raise Refused(_told(error)) from None
     campaign.save()
-    campaign.lists.set(ContactList.objects.filter(name__in=lists))
+    campaign.lists.set(chosen_lists)
+    campaign.accounts.set(chosen_accounts)
+    for filename, content in attachments:
+        files.put_into(Attachment(campaign=campaign), filename, content).save()
     _follow(campaign, f"campaign {campaign.pk} made")
     return campaign
+
+
+def _lists_named(names: Sequence[str]) -> QuerySet[ContactList]:
+    found = ContactList.objects.filter(name__in=names)
+    if unknown := set(names) - set(found.values_list("name", flat=True)):
+        named = ", ".join(f"“{one}”" for one in sorted(unknown))
+        raise Refused(_("There is no list %s: import_contacts FILE --list NAME makes one.") % named)
+    return found
+
+
+def _accounts_at(addresses: Sequence[str]) -> list[SmtpAccount]:
+    known = {account.email.lower(): account for account in SmtpAccount.objects.all()} if addresses else {}
+    if unknown := [address for address in addresses if address.lower() not in known]:
+        raise Refused(_("There is no account %s: queue_status lists them all.") % ", ".join(sorted(unknown)))
+    return [known[address.lower()] for address in addresses]
+
+
+def _check_files(attachments: Sequence[tuple[str, bytes]]) -> None:
+    problems = [files.problem(name, len(content)) for name, content in attachments]
+    problems.append(files.problem_together(sum(len(content) for _name, content in attachments)))
+    if told := " ".join(filter(None, problems)):
+        raise Refused(told)
 
 
 def _told(error: ValidationError) -> str:

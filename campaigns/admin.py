@@ -4,12 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from campaigns import actions, composing, merge_fields, querysets
 from campaigns import contact_admin as contact_admin  # registers contacts and lists
@@ -21,6 +26,11 @@ from sending.models import QueuedEmail
 ACTIONS = ("send", "pause", "resume", "cancel", "retry")
 MESSAGE_FIELDS = ("subject", "html", "text")
 PROGRESS = ("pending", "sending", "retry", "uncertain", "sent", "failed", "cancelled", "suppressed")
+
+
+def may_see_letters(request: HttpRequest) -> bool:
+    """A letter shows what is stored of a contact."""
+    return request.user.has_perm("campaigns.view_contact")
 
 
 @admin.register(Campaign)
@@ -42,61 +52,96 @@ class CampaignAdmin(admin.ModelAdmin):
         ("Preview", {"fields": ["preview"]}),
     ]
 
-    # --- Actions: POST only (Django's changelist), for who may change campaigns ---
+    # --- Actions: POST only, for who may send; Django's history tells who did what ---
 
-    @admin.action(description="Send campaign", permissions=["change"])
+    @admin.action(description=_lazy("Send campaign"), permissions=["send"])
     def send(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def queue(campaign: Campaign) -> str:
-            count = actions.queue_campaign(campaign, user=request.user)
-            return actions.told_queued(count)
+            return actions.told_queued(actions.queue_campaign(campaign, user=request.user))
 
         self._each(request, campaigns, queue)
 
-    @admin.action(description="Pause", permissions=["change"])
+    @admin.action(description=_lazy("Pause"), permissions=["send"])
     def pause(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def pause(campaign: Campaign) -> str:
-            actions.pause_campaign(campaign, reason=f"Paused by {request.user}")
-            return f"Paused “{campaign}”"
+            actions.pause_campaign(campaign, reason=_("Paused by %s") % request.user)
+            return _("Paused “%s”") % campaign
 
         self._each(request, campaigns, pause)
 
-    @admin.action(description="Resume", permissions=["change"])
+    @admin.action(description=_lazy("Resume"), permissions=["send"])
     def resume(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def resume(campaign: Campaign) -> str:
             actions.resume_campaign(campaign)
-            return f"Resumed “{campaign}”"
+            return _("Resumed “%s”") % campaign
 
         self._each(request, campaigns, resume)
 
-    @admin.action(description="Cancel for good", permissions=["change"])
+    @admin.action(description=_lazy("Cancel for good"), permissions=["send"])
     def cancel(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def cancel(campaign: Campaign) -> str:
-            return f"Cancelled “{campaign}”: {actions.cancel_campaign(campaign):,} emails will not be sent"
+            return actions.told_cancelled(campaign, actions.cancel_campaign(campaign))
 
         self._each(request, campaigns, cancel)
 
-    @admin.action(description="Retry failed emails", permissions=["change"])
+    @admin.action(description=_lazy("Retry failed emails"), permissions=["send"])
     def retry(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def retry(campaign: Campaign) -> str:
-            return f"{actions.retry_failed(campaign):,} failed emails of “{campaign}” go out again"
+            return actions.told_retried(campaign, actions.retry_failed(campaign))
 
         self._each(request, campaigns, retry)
 
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A button of the page: for who may edit it saves first, for who may only send it does not."""
+        asked = self._asked_for(request)
+        if asked and not self.has_send_permission(request):
+            raise PermissionDenied
+        if asked and object_id and not self.has_change_permission(request):
+            campaign = super().get_object(request, unquote(object_id))
+            if campaign is None or not self.has_view_permission(request, campaign):
+                raise PermissionDenied
+            return self._act(request, asked, campaign)
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
     def response_change(self, request: HttpRequest, obj: Campaign) -> HttpResponse:
         """The page's buttons save first, so that what is sent is what the person sees."""
-        for name in ACTIONS:
-            if f"_act:{name}" in request.POST:
-                getattr(self, name)(request, Campaign.objects.filter(pk=obj.pk))
-                return HttpResponseRedirect(request.path)
-        return super().response_change(request, obj)
+        asked = self._asked_for(request)
+        return self._act(request, asked, obj) if asked else super().response_change(request, obj)
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may queue, pause, resume, cancel and retry: asked by Django's actions, too."""
+        return request.user.has_perm("campaigns.send_campaign")
+
+    @staticmethod
+    def _asked_for(request: HttpRequest) -> str:
+        """The action of the button that was pressed, or ""."""
+        if request.method != "POST":
+            return ""
+        return next((name for name in ACTIONS if f"_act:{name}" in request.POST), "")
+
+    def _act(self, request: HttpRequest, name: str, campaign: Campaign) -> HttpResponse:
+        getattr(self, name)(request, Campaign.objects.filter(pk=campaign.pk))
+        return HttpResponseRedirect(request.path)
 
     def _each(
         self, request: HttpRequest, campaigns: QuerySet[Campaign], act: Callable[[Campaign], str]
     ) -> None:
-        """One message per campaign, in the order in which they were made; a refusal stops no other."""
+        """One message and one line of history per campaign, in the order in which they were made.
+
+        A refusal stops no other.
+        """
         for campaign in campaigns.order_by("id"):
             try:
-                self.message_user(request, act(campaign), messages.SUCCESS)
+                with transaction.atomic():
+                    told = act(campaign)
+                    self.log_change(request, campaign, told)
+                self.message_user(request, told, messages.SUCCESS)
             except Refused as refusal:
                 self.message_user(request, str(refusal), messages.ERROR)
 
@@ -118,9 +163,10 @@ class CampaignAdmin(admin.ModelAdmin):
         return shown + locked
 
     def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
-        """Nothing to show yet of a campaign that is being added."""
+        """Nothing to show yet of a campaign that is being added; a letter for who may see contacts."""
         if obj is not None:
-            return self.fieldsets
+            hidden = [] if may_see_letters(request) else ["preview"]
+            return [one for one in self.fieldsets if one[1]["fields"] != hidden]
         return [
             (None, {"fields": ["name", *MESSAGE_FIELDS]}),
             ("Recipients and sending", {"fields": ["lists", "accounts", "scheduled_at"]}),
@@ -131,6 +177,7 @@ class CampaignAdmin(admin.ModelAdmin):
     ) -> HttpResponse:
         """Without "Save and add another": the row of buttons has room for what campaigns need."""
         context["show_save_and_add_another"] = False
+        context["may_send"] = self.has_send_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:

@@ -1,6 +1,5 @@
 """Attachments in the admin: an uploaded file goes into Postgres, where every host can read it."""
 
-import mimetypes
 from typing import Any
 
 from django import forms
@@ -12,11 +11,9 @@ from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 
+from campaigns import files
+from campaigns.files import MAX_FILE, MAX_TOGETHER
 from campaigns.models import Attachment, Campaign
-
-# Gmail takes messages of 25 MB; base64 makes 27 MB of 20 MB, so no letter gets much larger.
-MAX_FILE = 10 * 1024 * 1024
-MAX_TOGETHER = 20 * 1024 * 1024
 
 
 class AttachmentForm(forms.ModelForm):
@@ -30,32 +27,21 @@ class AttachmentForm(forms.ModelForm):
 
     def clean_file(self) -> UploadedFile:
         file = self.cleaned_data["file"]
-        if file.size > MAX_FILE:
-            raise forms.ValidationError(
-                f"“{file.name}” has {filesizeformat(file.size)}: "
-                f"an attachment may have at most {filesizeformat(MAX_FILE)}. Link to it instead."
-            )
-        if len(file.name) > 200:
-            raise forms.ValidationError("The file's name has more than 200 letters: shorten it.")
+        if problem := files.problem(file.name, file.size):
+            raise forms.ValidationError(problem)
         return file
 
     def save(self, commit: bool = True) -> Attachment:
         file = self.cleaned_data["file"]
-        self.instance.filename = file.name
-        self.instance.content_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        self.instance.content = file.read()
+        files.put_into(self.instance, file.name, file.read())
         return super().save(commit)
 
 
 class AttachmentFormSet(BaseInlineFormSet):
     def clean(self) -> None:
         super().clean()
-        total = sum(_size(form) for form in self.forms)
-        if total > MAX_TOGETHER:
-            raise forms.ValidationError(
-                f"The attachments have {filesizeformat(total)} together: "
-                f"at most {filesizeformat(MAX_TOGETHER)} go with one mail. Remove one, or link to it."
-            )
+        if problem := files.problem_together(sum(_size(form) for form in self.forms)):
+            raise forms.ValidationError(problem)
 
 
 def _size(form: Any) -> int:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 from django.db.models import Count, F, Func, Q, TextField, Value
 from django.db.models.functions import Coalesce, Trim
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from accounts.words import number
 from campaigns import templating
 from campaigns.models import Campaign, Contact
 from campaigns.templating import TemplateError
@@ -52,10 +55,18 @@ def notes(campaign: Campaign) -> list[str]:
     found = coverage(campaign)
     with_default = _fields_with_default(campaign)
     return [
-        f"{count:,} of {found.contacts:,} contacts lack {field}; "
-        + ("its default will be used." if field in with_default else "it will be empty.")
+        _note(field, count, found.contacts, has_default=field in with_default)
         for field, count in found.missing.items()
     ]
+
+
+def _note(field: str, count: int, contacts: int, *, has_default: bool) -> str:
+    lack = ngettext(
+        "%(count)s of %(contacts)s contact lacks %(field)s",
+        "%(count)s of %(contacts)s contacts lack %(field)s",
+        contacts,
+    ) % {"count": number(count), "contacts": number(contacts), "field": field}
+    return f"{lack}; " + (_("its default will be used.") if has_default else _("it will be empty."))
 
 
 def _value(field: str) -> Trim:

@@ -75,6 +75,7 @@ class Campaign(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [("send_campaign", "Can queue, pause, resume, cancel and retry a campaign")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(status="draft") | Q(queued_at__isnull=False),

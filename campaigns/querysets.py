@@ -3,7 +3,8 @@ from collections.abc import Iterable
 
 from django.db.models import Sum
 
-from sending.models import Tally
+from campaigns.models import Campaign
+from sending.models import QueuedEmail, Tally
 
 
 def progress(campaign_ids: Iterable[int]) -> dict[int, dict[str, int]]:
@@ -16,3 +17,14 @@ def progress(campaign_ids: Iterable[int]) -> dict[int, dict[str, int]]:
     for campaign, status, count in rows.annotate(total=Sum("count")).filter(total__gt=0):
         counts[campaign][status] = count
     return counts
+
+
+def not_over(campaigns: Iterable[Campaign]) -> list[Campaign]:
+    """Those that may still send: drafts, and sending or paused ones with a mail in no final state."""
+    moving = [one for one in campaigns if one.status != Campaign.Status.CANCELLED]
+    counts = progress(one.pk for one in moving)
+    return [
+        one
+        for one in moving
+        if one.status == Campaign.Status.DRAFT or not set(counts.get(one.pk, {})) <= set(QueuedEmail.FINAL)
+    ]

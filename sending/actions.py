@@ -103,5 +103,5 @@ def _resolve(mails: list[int], changes: str, *, outcome: str, text: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(RESOLVE.format(changes=changes), {"mails": mails, "outcome": outcome, "text": text})
         count = cursor.fetchone()[0]
-    logger.info("%s uncertain emails: %s", count, text)
+    logger.info("Uncertain emails (%s): %s", count, text)
     return count

@@ -4,6 +4,7 @@ from typing import Any
 
 import django_q.admin  # noqa: F401 - registers django-q2's admin, which background_jobs then replaces
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
@@ -164,10 +165,22 @@ class PacingAdmin(admin.ModelAdmin):
         return False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
         return redirect("admin:sending_pacing_change", Pacing.load().pk)
 
     def save_model(self, request: HttpRequest, obj: Pacing, form: Any, change: bool) -> None:
         actions.set_pacing(**{name: form.cleaned_data[name] for name in form.changed_data})
+
+    def construct_change_message(
+        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
+    ) -> Any:
+        """For the history: "Batch size: 10 → 25; Delay (seconds): 2 → 1.5"."""
+        changes = [
+            f"{form.fields[name].label}: {form.initial[name]} → {form.cleaned_data[name]}"
+            for name in form.changed_data
+        ]
+        return "; ".join(changes) or super().construct_change_message(request, form, formsets, add)
 
 
 @admin.register(Suppression)

@@ -3,18 +3,23 @@
 from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from sending.status import OPEN, STATES, last_batches, last_sign, queue_status, sent_today
 
+# The page shows what these let one see elsewhere.
+PERMISSIONS = ("sending.view_queuedemail", "campaigns.view_campaign", "accounts.view_smtpaccount")
 MOST_CAMPAIGNS = 30  # those that move and, after them, the latest ones
 ENDED = tuple(state for state in STATES if state not in OPEN)
 
 
 def dashboard(request: HttpRequest) -> HttpResponse:
     """GET /admin/dashboard/: the page; with ?fragment, only its figures, for the page's refresh."""
+    if not request.user.has_perms(PERMISSIONS):
+        raise PermissionDenied
     figures = _figures()
     if "fragment" in request.GET:
         return render(request, "admin/dashboard_figures.html", figures)

@@ -152,6 +152,7 @@ class QueuedEmail(models.Model):
     class Meta:
         verbose_name = "queued email"
         ordering = ["id"]
+        permissions = [("resolve_queuedemail", "Can say what became of an uncertain email")]
         constraints = [
             models.UniqueConstraint(
                 F("campaign"), Lower("email"), name="sending_queuedemail_once_a_campaign"

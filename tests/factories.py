@@ -1,5 +1,7 @@
 """Rows for the tests, made the way the project makes them."""
 
+from django.contrib.auth.models import Group, User
+
 from accounts.models import SmtpAccount
 from campaigns.models import Campaign, Contact, ContactList
 from sending.models import Pacing
@@ -36,3 +38,11 @@ def set_pace(**knobs) -> Pacing:
     quick = {"batch_interval": 0.1, "delay": 0, "retry_interval": 0.1}
     Pacing.objects.update_or_create(pk=1, defaults={**quick, **knobs})
     return Pacing.load()
+
+
+def make_user(*roles: str, name: str = "maria") -> User:
+    """Somebody of the staff who has these roles."""
+    user = User.objects.create_user(name, is_staff=True)
+    for role in roles:
+        user.groups.add(Group.objects.get(name=role))
+    return user

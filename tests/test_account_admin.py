@@ -220,7 +220,7 @@ def test_an_account_with_mail_in_the_queue_is_not_deleted(admin_client: Client) 
     url = reverse("admin:accounts_smtpaccount_delete", args=[account.pk])
     page = admin_client.get(url).content.decode()
     assert "would require deleting the following protected" in page
-    assert "a1: queued emails" in page
+    assert "a1: Its queued emails are kept: disable it instead." in page
     admin_client.post(url, {"post": "yes"})
     act(admin_client, "delete_selected", account)
     assert SmtpAccount.objects.exists()
@@ -229,6 +229,7 @@ def test_an_account_with_mail_in_the_queue_is_not_deleted(admin_client: Client) 
 def test_an_account_that_sent_nothing_is_deleted(admin_client: Client) -> None:
     account, other = make_account("one"), make_account("two")
     for used in (account, other):
-        make_campaign(name=used.name).accounts.add(used)
+        cancelled = make_campaign(name=used.name, status="cancelled", queued_at=timezone.now())
+        cancelled.accounts.add(used)
     admin_client.post(reverse("admin:accounts_smtpaccount_delete", args=[account.pk]), {"post": "yes"})
     assert SmtpAccount.objects.get() == other

@@ -112,7 +112,7 @@ def test_after_encrypting_anew_the_old_key_can_go(settings):
     settings.CREDENTIAL_KEYS = [new, old]
     call_command("encrypt_passwords_anew", stdout=(out := StringIO()))
     settings.CREDENTIAL_KEYS = [new]
-    assert "Encrypted 1 passwords" in out.getvalue()
+    assert "Encrypted 1 password with" in out.getvalue()
     assert SmtpAccount.objects.get(name="with").password.reveal() == PASSWORD
     assert not SmtpAccount.objects.get(name="without").password
 

@@ -22,7 +22,7 @@ def act(client: Client, action: str, *campaigns: Campaign) -> list[tuple[str, st
 
 
 def log_in(*permissions: str) -> Client:
-    user = User.objects.create_user("somebody", is_staff=True)
+    user = User.objects.create_user("may " + " ".join(permissions), is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = Client()
     client.force_login(user)
@@ -87,7 +87,7 @@ def test_retry_puts_failed_mails_back(admin_client: Client) -> None:
     QueuedEmail.objects.filter(email="person2@example.com").update(
         status="failed", finished_at="2026-01-01T00:00Z"
     )
-    assert act(admin_client, "retry", campaign) == [("success", "1 failed emails of “News” go out again")]
+    assert act(admin_client, "retry", campaign) == [("success", "1 failed email of “News” goes out again")]
     assert QueuedEmail.objects.filter(status="pending").count() == 3
 
 
@@ -101,10 +101,12 @@ def test_who_may_only_look_can_do_nothing(action: str) -> None:
     assert not QueuedEmail.objects.exists()
 
 
-def test_the_change_permission_is_enough_to_send() -> None:
+def test_the_change_permission_is_not_enough_to_send_and_not_needed_for_it() -> None:
     campaign = make_campaign(make_list(1))
-    client = log_in("view_campaign", "change_campaign")
-    assert act(client, "send", campaign) == [("success", "Queued 1 emails for sending")]
+    writer, sender = log_in("view_campaign", "change_campaign"), log_in("view_campaign", "send_campaign")
+    act(writer, "send", campaign)
+    assert not QueuedEmail.objects.exists()
+    assert act(sender, "send", campaign) == [("success", "Queued 1 email for sending")]
 
 
 @pytest.mark.parametrize("action", ["send", "pause", "cancel", "retry"])

@@ -84,6 +84,20 @@ def test_watch_looks_again_until_ctrl_c_and_ends_well():
     assert (process.returncode, errors) == (0, "")
 
 
+@pytest.mark.parametrize("arguments", [("--watch",), ("--watch", "--json"), ()])
+def test_a_reader_that_has_seen_enough_ends_it_quietly(arguments: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "queue_status", *arguments],
+        cwd=settings.BASE_DIR, stdout=writing, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "DATABASE_URL": _test_database_url()},
+    )  # fmt: skip
+    os.close(writing)
+    os.close(reading)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+
+
 def _test_database_url() -> str:
     database = settings.DATABASES["default"]
     where = {"host": database["HOST"], "password": database.get("PASSWORD"), "port": database.get("PORT")}

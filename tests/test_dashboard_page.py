@@ -10,15 +10,15 @@ from django.urls import reverse
 from django.utils import timezone
 
 from sending.models import QueuedEmail
-from tests.factories import make_account
+from tests.factories import make_account, make_user
 from tests.queue_rows import beat, make_batch, make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def staff_client(client, django_user_model):
-    client.force_login(django_user_model.objects.create_user("maria", is_staff=True))
+def staff_client(client):
+    client.force_login(make_user("Viewer"))
     return client
 
 

@@ -56,9 +56,7 @@ def test_an_account_that_can_not_log_in_is_named_with_what_is_wrong():
     make_account("bad")
     SmtpAccount.objects.filter(name="bad").update(pause_reason="It needs a new password.")
     campaign = make_campaign(make_list(1), html=GOOD)
-    assert texts(campaign, Level.WARNING) == [
-        "bad can't send until it is mended: It needs a new password."
-    ]
+    assert texts(campaign, Level.WARNING) == ["bad can't send until it is mended: It needs a new password."]
     assert preflight(campaign).is_ready
     SmtpAccount.objects.update(pause_reason="It needs a new password.")
     assert not preflight(campaign).is_ready

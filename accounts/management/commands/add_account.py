@@ -1,71 +1,34 @@
-import os
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import ngettext
 
 from accounts.actions import add_account
-from accounts.presets import PRESETS, Provider, Security
-
-FIELDS = ("email", "host", "username", "name", "from_name", "reply_to")
+from accounts.management.options import add_options, given, sentence
+from accounts.presets import PRESETS
+from accounts.words import number
 
 
 class Command(BaseCommand):
     help = "Adds an account to send through. check_account then says whether it works."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--email", required=True, help="the From address")
-        parser.add_argument("--preset", choices=Provider.values, help="fills in host, port and security")
-        parser.add_argument("--host", default="", help="needed without --preset")
-        parser.add_argument("--port", type=int, help="needed without --preset")
-        parser.add_argument("--security", choices=Security.values)
-        parser.add_argument("--username", default="", help="without it: the address, if there is a password")
-        parser.add_argument(
-            "--password-env", metavar="VAR", help="the environment variable that holds the password"
-        )
-        parser.add_argument("--daily-limit", type=int, metavar="N", help="most mails in any 24 hours")
-        parser.add_argument("--name", default="", help="what the team calls it; without it: the address")
-        parser.add_argument("--from-name", default="", help="the name beside the From address")
-        parser.add_argument("--reply-to", default="", help="where replies go")
+        add_options(parser, is_new=True)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["preset"] not in PRESETS:
             for option in ("host", "port"):
                 if not options[option]:
                     raise CommandError(f"Give --{option}, or --preset {'|'.join(PRESETS)}.")
-        fields = {name: options[name] for name in FIELDS}
-        fields["password"] = _password(options["password_env"])
-        for field, option in {
-            "provider": "preset", "port": "port", "security": "security", "daily_limit": "daily_limit",
-        }.items():  # fmt: skip
-            if options[option] is not None:
-                fields[field] = options[option]
         try:
-            account = add_account(**fields)
+            account = add_account(**given(options))
         except ValidationError as error:
-            raise CommandError(_sentence(error)) from None
-        self.stdout.write(
-            f"Added {account.email}: at most {account.daily_limit:,} mails in 24 hours. "
-            f"Try it: manage.py check_account {account.email}"
+            raise CommandError(sentence(error)) from None
+        told = ngettext(
+            "Added %(email)s: at most %(count)s mail in 24 hours. Try it: manage.py check_account %(email)s",
+            "Added %(email)s: at most %(count)s mails in 24 hours. Try it: manage.py check_account %(email)s",
+            account.daily_limit,
         )
-
-
-def _password(variable: str | None) -> str:
-    if variable is None:
-        return ""
-    password = os.environ.get(variable)
-    if not password:
-        raise CommandError(f"The environment variable {variable} is not set: put the password into it.")
-    if any("\ud800" <= char <= "\udfff" for char in password):  # how Python shows what is no UTF-8
-        raise CommandError(f"What the environment variable {variable} holds is not UTF-8.")
-    return password
-
-
-def _sentence(error: ValidationError) -> str:
-    """All reasons on one line, each with the field that it is about."""
-    parts = []
-    for field, reasons in error.message_dict.items():
-        about = "" if field == NON_FIELD_ERRORS else field.replace("_", " ").capitalize() + ": "
-        parts += [about + reason for reason in reasons]
-    return " ".join(dict.fromkeys(parts))
+        self.stdout.write(told % {"email": account.email, "count": number(account.daily_limit)})

@@ -2,10 +2,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import ngettext
 
 from accounts.checking import check_accounts
 from accounts.models import SmtpAccount
 from accounts.reply import one_line
+from accounts.words import number
 
 
 class Command(BaseCommand):
@@ -21,7 +23,12 @@ class Command(BaseCommand):
             failed += not check.ok
             self.stdout.write(f"{'ok' if check.ok else 'FAILED':6}  {account.email}: {check}")
         if failed:
-            raise CommandError(f"{failed} of {len(accounts)} accounts can't send: see what mends each above.")
+            told = ngettext(
+                "%(failed)s of %(count)s account can't send: see what mends it above.",
+                "%(failed)s of %(count)s accounts can't send: see what mends each above.",
+                len(accounts),
+            )
+            raise CommandError(told % {"failed": number(failed), "count": number(len(accounts))})
 
 
 def _accounts(email: str | None) -> list[SmtpAccount]:

@@ -7,4 +7,4 @@ class Command(CampaignCommand):
     help = "Ends a campaign for good."
 
     def act(self, campaign: Campaign) -> str:
-        return f"Cancelled “{campaign}”: {actions.cancel_campaign(campaign):,} emails were not sent"
+        return actions.told_cancelled(campaign, actions.cancel_campaign(campaign))

@@ -1,4 +1,6 @@
 import json
+import os
+import sys
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -22,10 +24,14 @@ class Command(BaseCommand):
         parser.add_argument("--watch", action="store_true", help="look again every 2 s, until Ctrl-C")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if options["watch"]:
-            self._watch(options["json"])
-        else:
-            self.stdout.write(_look(options["json"]))
+        try:
+            if options["watch"]:
+                self._watch(options["json"])
+            else:
+                self.stdout.write(_look(options["json"]))
+                self.stdout.flush()
+        except BrokenPipeError:  # `| head` has seen enough; what Python still holds has nowhere to go
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def _watch(self, as_json: bool) -> None:
         clear = CLEAR if self.stdout.isatty() and not as_json else ""

@@ -3,7 +3,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import ngettext
 
+from accounts.words import number
 from sending import actions
 from sending.campaign import campaign_model
 from sending.models import QueuedEmail
@@ -32,7 +34,7 @@ class Command(BaseCommand):
             raise CommandError("Say which: name addresses, --campaign NAME, or --all.")
         resolve = actions.resolve_as_sent if options["sent"] else actions.resolve_by_resending
         count = resolve([mail.pk for mail in mails])
-        return f"{count:,} emails {'count as sent' if options['sent'] else 'go out again'}"
+        return _told(count, as_sent=options["sent"])
 
     def _chosen(self, options: dict[str, Any]) -> list[QueuedEmail]:
         mails = QueuedEmail.objects.filter(status=QueuedEmail.Status.UNCERTAIN).order_by("id")
@@ -62,4 +64,13 @@ class Command(BaseCommand):
         if as_json:
             return json.dumps(rows, ensure_ascii=False, indent=2)
         lines = ["  ".join(row.values()) for row in rows]
-        return "\n".join([*lines, f"{len(rows):,} uncertain emails"])
+        count = ngettext("%(count)s uncertain email", "%(count)s uncertain emails", len(rows))
+        return "\n".join([*lines, count % {"count": number(len(rows))}])
+
+
+def _told(count: int, *, as_sent: bool) -> str:
+    if as_sent:
+        told = ngettext("%(count)s email counts as sent", "%(count)s emails count as sent", count)
+    else:
+        told = ngettext("%(count)s email goes out again", "%(count)s emails go out again", count)
+    return told % {"count": number(count)}

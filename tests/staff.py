@@ -1,0 +1,77 @@
+"""Staff of every role, and something of everything for them to act on."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from accounts.actions import pause_account
+from accounts.models import SmtpAccount
+from campaigns import actions
+from campaigns.models import Campaign, ContactList
+from sending.models import Pacing, QueuedEmail, Suppression
+from tests.factories import make_account, make_campaign, make_list, make_user
+
+ROLES = ("nobody", "Viewer", "Editor", "Sender", "Account manager", "Administrator")
+TABLES = (
+    "campaigns_campaign", "campaigns_campaign_lists", "campaigns_contact", "campaigns_contactlist",
+    "campaigns_contactlist_contacts", "campaigns_attachment", "accounts_smtpaccount", "sending_queuedemail",
+    "sending_pacing", "sending_suppression", "auth_user", "auth_user_groups", "auth_group",
+    "auth_group_permissions", "django_admin_log", "django_q_ormq",
+)  # fmt: skip
+
+
+@dataclass
+class World:
+    """One row of everything that the actions are about."""
+
+    everybody: ContactList
+    draft: Campaign
+    sending: Campaign
+    paused: Campaign
+    account: SmtpAccount
+    suppression: Suppression
+    colleague: User
+    superuser: User
+
+
+def make_world() -> World:
+    everybody = make_list(2)
+    draft, sending, paused = (make_campaign(everybody, name=name) for name in ("draft", "sending", "paused"))
+    for campaign in (sending, paused):
+        actions.queue_campaign(campaign)
+        failed = QueuedEmail.objects.filter(campaign=campaign).order_by("id")[:1]
+        QueuedEmail.objects.filter(pk__in=failed).update(status="failed", finished_at="2026-01-01T00:00Z")
+    actions.pause_campaign(paused)
+    account = make_account()
+    pause_account(account.pk, "The log-in was refused.")
+    Pacing.load()
+    suppression = Suppression.objects.create(email="no@example.com")
+    superuser = User.objects.create_superuser("root", last_login=None)
+    return World(
+        everybody, draft, sending, paused, account, suppression, make_user(name="colleague"), superuser
+    )
+
+
+def facts() -> dict[str, list[str]]:
+    """All rows, but for the moment at which a user was last seen."""
+    with connection.cursor() as cursor:
+        return {table: rows(cursor, table) for table in TABLES}
+
+
+def rows(cursor, table: str) -> list[str]:
+    cursor.execute(f"SELECT to_jsonb(t) - 'last_login' FROM {table} t ORDER BY 1")
+    return [str(row) for row in cursor.fetchall()]
+
+
+def log_in(*roles: str) -> Client:
+    client = Client()
+    known = [role for role in roles if role != "nobody"]
+    client.force_login(make_user(*known, name="user"))
+    return client
+
+
+def page(name: str, *args: object) -> str:
+    return reverse(f"admin:{name}", args=args)

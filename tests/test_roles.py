@@ -1,0 +1,176 @@
+"""Who may do what, by role and action, asked with the requests that a browser sends."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from campaigns.models import Contact
+from sending.models import Pacing
+from tests.staff import ROLES, World, facts, log_in, make_world, page
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()
+
+
+def choose(model: str, action: str, pick: Callable[[World], object], **more: str):
+    """An action of a list, for one row of it."""
+
+    def act(client: Client, world: World):
+        data = {"action": action, "_selected_action": [pick(world).pk], **more}
+        return client.post(page(f"{model}_changelist"), data)
+
+    return act
+
+
+def save(model: str, fields: dict[str, object], pick: Callable[[World], object] | None = None):
+    """Saves a form: of the picked row, or of a new one."""
+
+    def act(client: Client, world: World):
+        url = page(f"{model}_change", pick(world).pk) if pick else page(f"{model}_add")
+        return client.post(
+            url, {key: value(world) if callable(value) else value for key, value in fields.items()}
+        )
+
+    return act
+
+
+def delete(model: str, pick: Callable[[World], object]):
+    return lambda client, world: client.post(page(f"{model}_delete", pick(world).pk), {"post": "yes"})
+
+
+def import_file(client: Client, world: World):
+    file = SimpleUploadedFile("contacts.csv", b"email\nnew@example.com\n")
+    return client.post(page("campaigns_contactlist_import"), {"file": file, "new_list": "New"})
+
+
+MESSAGE = {
+    "name": "renamed", "subject": "New", "html": "", "text": "New",
+    "scheduled_at_0": "", "scheduled_at_1": "",
+    "lists": lambda world: [world.everybody.pk],
+    "attachments-TOTAL_FORMS": 0, "attachments-INITIAL_FORMS": 0,
+}  # fmt: skip
+ATTACH = {
+    **MESSAGE,
+    "attachments-TOTAL_FORMS": 1,
+    "attachments-0-campaign": lambda world: world.draft.pk,
+    "attachments-0-file": lambda world: SimpleUploadedFile("a.pdf", b"pdf"),
+}
+CONTACT = {
+    "email": "new@example.com", "name": "New", "attributes": "{}",
+    "ContactList_contacts-TOTAL_FORMS": 0, "ContactList_contacts-INITIAL_FORMS": 0,
+}  # fmt: skip
+ACCOUNT = {
+    "provider": "custom", "email": "new@sender.example", "name": "New", "host": "127.0.0.1", "port": 9,
+    "security": "none", "daily_limit": 7, "is_enabled": "on", "imap_port": 993,
+}  # fmt: skip
+KNOBS = {
+    "batch_size": 25, "scope": "account", "batch_interval": 60, "delay": 1, "jitter": 0,
+    "retry_interval": 600, "max_retries": 2,
+}  # fmt: skip
+USER = {
+    "username": "new",
+    "usable_password": "true",
+    "password1": "Xq7-never-shown",
+    "password2": "Xq7-never-shown",
+}
+
+
+def contact(world: World) -> Contact:
+    return Contact.objects.earliest("id")
+
+
+def viewers(world: World) -> Group:
+    return Group.objects.get(name="Viewer")
+
+
+EDITOR, SENDER, MANAGER, ADMIN = "Editor", "Sender", "Account manager", "Administrator"
+# What it is called here: who may do it, and how it is done.
+ACTIONS: dict[str, tuple[set[str], Callable]] = {
+    "add a campaign": ({EDITOR, ADMIN}, save("campaigns_campaign", MESSAGE)),
+    "edit a campaign": ({EDITOR, ADMIN}, save("campaigns_campaign", MESSAGE, lambda w: w.draft)),
+    "attach a file": ({EDITOR, ADMIN}, save("campaigns_campaign", ATTACH, lambda w: w.draft)),
+    "delete a campaign": ({EDITOR, ADMIN}, delete("campaigns_campaign", lambda w: w.draft)),
+    "delete chosen campaigns": (
+        {EDITOR, ADMIN}, choose("campaigns_campaign", "delete_selected", lambda w: w.draft, post="yes")
+    ),
+    "send": ({SENDER, ADMIN}, choose("campaigns_campaign", "send", lambda w: w.draft)),
+    "pause": ({SENDER, ADMIN}, choose("campaigns_campaign", "pause", lambda w: w.sending)),
+    "resume": ({SENDER, ADMIN}, choose("campaigns_campaign", "resume", lambda w: w.paused)),
+    "cancel": ({SENDER, ADMIN}, choose("campaigns_campaign", "cancel", lambda w: w.sending)),
+    "retry": ({SENDER, ADMIN}, choose("campaigns_campaign", "retry", lambda w: w.sending)),
+    "send by the button": (
+        {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:send": "x"}, lambda w: w.draft)
+    ),
+    "pause by the button": (
+        {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:pause": "x"}, lambda w: w.sending)
+    ),
+    "resume by the button": (
+        {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:resume": "x"}, lambda w: w.paused)
+    ),
+    "cancel by the button": (
+        {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:cancel": "x"}, lambda w: w.sending)
+    ),
+    "retry by the button": (
+        {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:retry": "x"}, lambda w: w.sending)
+    ),
+    "add a contact": ({EDITOR, ADMIN}, save("campaigns_contact", CONTACT)),
+    "edit a contact": ({EDITOR, ADMIN}, save("campaigns_contact", CONTACT, contact)),
+    "delete a contact": ({EDITOR, ADMIN}, delete("campaigns_contact", contact)),
+    "add a list": ({EDITOR, ADMIN}, save("campaigns_contactlist", {"name": "New"})),
+    "rename a list": (
+        {EDITOR, ADMIN}, save("campaigns_contactlist", {"name": "New"}, lambda w: w.everybody)
+    ),
+    "delete a list": ({EDITOR, ADMIN}, delete("campaigns_contactlist", lambda w: w.everybody)),
+    "import": ({EDITOR, ADMIN}, import_file),
+    "add an account": ({MANAGER, ADMIN}, save("accounts_smtpaccount", ACCOUNT)),
+    "change an account": ({MANAGER, ADMIN}, save("accounts_smtpaccount", ACCOUNT, lambda w: w.account)),
+    "remove an account": ({MANAGER, ADMIN}, delete("accounts_smtpaccount", lambda w: w.account)),
+    "check an account": (
+        {MANAGER, ADMIN}, choose("accounts_smtpaccount", "check_connection", lambda w: w.account)
+    ),
+    "resume an account": ({MANAGER, ADMIN}, choose("accounts_smtpaccount", "resume", lambda w: w.account)),
+    "change the pacing": ({ADMIN}, save("sending_pacing", KNOBS, lambda w: Pacing.load())),
+    "suppress an address": (
+        {EDITOR, ADMIN}, save("sending_suppression", {"email": "new@example.com", "reason": "manual"})
+    ),
+    "take an address off the list": ({ADMIN}, delete("sending_suppression", lambda w: w.suppression)),
+    "add a user": ({ADMIN}, save("auth_user", USER)),
+    "delete a user": ({ADMIN}, delete("auth_user", lambda w: w.colleague)),
+    "delete a superuser": (set(), delete("auth_user", lambda w: w.superuser)),
+    "add a group": (set(), save("auth_group", {"name": "New"})),
+    "change a group": (set(), save("auth_group", {"name": "New"}, viewers)),
+    "delete a group": (set(), delete("auth_group", viewers)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_role_may_do_what_its_table_says_and_nothing_else(world: World, action: str, role: str) -> None:
+    allowed, act = ACTIONS[action]
+    client = log_in(role)
+    before = facts()
+    response = act(client, world)
+    if role in allowed:
+        assert response.status_code == 302 or action == "import"
+        assert facts() != before
+    else:
+        assert facts() == before
+
+
+def test_who_may_only_send_changes_nothing_else_by_the_same_button(world: World) -> None:
+    ACTIONS["send by the button"][1](log_in("Sender"), world)
+    world.draft.refresh_from_db()
+    assert (world.draft.name, world.draft.status) == ("draft", "sending")
+
+
+def test_roles_add_up(world: World) -> None:
+    ACTIONS["send by the button"][1](log_in("Editor", "Sender"), world)
+    world.draft.refresh_from_db()
+    assert (world.draft.name, world.draft.status) == ("renamed", "sending")
