@@ -3,18 +3,23 @@
 from collections.abc import Callable
 from typing import Any
 
+from csp.constants import NONE, SELF, UNSAFE_INLINE
+from csp.decorators import csp
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from campaigns import actions, composing, merge_fields, querysets
 from campaigns import contact_admin as contact_admin  # registers contacts and lists
@@ -25,6 +30,17 @@ from sending.models import QueuedEmail
 
 ACTIONS = ("send", "pause", "resume", "cancel", "retry")
 MESSAGE_FIELDS = ("subject", "html", "text")
+# A letter has inline styles and pictures from anywhere, as a mail program shows them. It gets no script
+# and, by `sandbox`, no origin: not even opened on its own can it reach the session of who looks at it.
+LETTER_POLICY = {
+    "default-src": [NONE],
+    "style-src": [UNSAFE_INLINE],
+    "img-src": ["https:", "http:", "data:"],
+    "frame-ancestors": [SELF],
+    "base-uri": [NONE],
+    "form-action": [NONE],
+    "sandbox": True,
+}
 PROGRESS = ("pending", "sending", "retry", "uncertain", "sent", "failed", "cancelled", "suppressed")
 
 
@@ -219,11 +235,36 @@ class CampaignAdmin(admin.ModelAdmin):
     @admin.display(description="for the first contact")
     def preview(self, campaign: Campaign) -> str | SafeString:
         """The letter of the first contact, in a frame that runs no script and belongs to no origin."""
-        contact = Contact.objects.filter(lists__campaigns=campaign).order_by("id").first()
+        contact = _first_contact(campaign)
         if contact is None:
             return "Choose a list with contacts and save: the preview shows the mail of the first."
         letter = composing.compose_for(campaign, contact)
         return render_to_string(
             "admin/campaigns/campaign/preview.html",
-            {"contact": contact, "letter": letter, "failed": isinstance(letter, Exception)},
+            {
+                "contact": contact,
+                "letter": letter,
+                "failed": isinstance(letter, Exception),
+                "source": reverse("admin:campaigns_campaign_letter", args=[campaign.pk]),
+            },
         )
+
+    def get_urls(self) -> list[Any]:
+        letter = self.admin_site.admin_view(self.letter_view)
+        return [path("<int:pk>/letter/", letter, name="campaigns_campaign_letter"), *super().get_urls()]
+
+    @method_decorator([csp(LETTER_POLICY), xframe_options_sameorigin])
+    def letter_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET: the HTML part for the first contact, alone, as the preview's frame shows it."""
+        campaign = self.get_object(request, str(pk))
+        if campaign is None or not self.has_view_permission(request, campaign):
+            raise Http404
+        contact = _first_contact(campaign)
+        letter = composing.compose_for(campaign, contact) if contact else None
+        if letter is None or isinstance(letter, Exception):
+            raise Http404
+        return HttpResponse(letter.html)
+
+
+def _first_contact(campaign: Campaign) -> Contact | None:
+    return Contact.objects.filter(lists__campaigns=campaign).order_by("id").first()

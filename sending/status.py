@@ -173,6 +173,8 @@ def _tell_campaigns(
                 "id": campaign.pk,
                 "name": campaign.name,
                 "status": _campaign_status(campaign, counts),
+                "scheduled_at": campaign.scheduled_at,
+                "account_ids": [account["id"] for account in accounts],
                 **_by_state(counts),
                 "ahead": earlier,
                 "waiting": _why(counts, seen, accounts, [campaign], earlier, seen.retries.get(campaign.pk)),

@@ -89,8 +89,28 @@ def test_a_draft_shows_missing_fields_and_a_sandboxed_preview(admin_client: Clie
     campaign = make_campaign(everybody, html='<p onclick="x">{{ first_name }}</p><script>alert(1)</script>')
     page = admin_client.get(change_url(campaign)).content.decode()
     assert "1 of 2 contacts lack first_name; it will be empty." in page
-    assert 'sandbox="" title="HTML part" srcdoc="&lt;p onclick=&quot;x&quot;&gt;Person1&lt;/p&gt;' in page
+    letter = reverse("admin:campaigns_campaign_letter", args=[campaign.pk])
+    assert f'sandbox="" title="HTML part" src="{letter}"' in page
     assert "<script>alert(1)" not in page
+
+
+def test_the_letter_in_the_preview_is_framed_by_us_alone_and_runs_no_script(admin_client: Client) -> None:
+    campaign = make_campaign(make_list(1), html='<p style="color: red">{{ first_name }}')
+    response = admin_client.get(reverse("admin:campaigns_campaign_letter", args=[campaign.pk]))
+    assert response.content.decode() == '<p style="color: red">Person1'
+    policy = response["Content-Security-Policy"].split("; ")
+    assert {"sandbox", "default-src 'none'", "style-src 'unsafe-inline'", "frame-ancestors 'self'"} <= {*policy}
+    assert not any(part.startswith("script-src") for part in policy)
+    assert response["X-Frame-Options"] == "SAMEORIGIN"
+
+
+def test_there_is_no_letter_without_contacts_or_permission(
+    admin_client: Client, client: Client, django_user_model: Any
+) -> None:
+    letter = reverse("admin:campaigns_campaign_letter", args=[make_campaign(html="<p>Hello").pk])
+    assert admin_client.get(letter).status_code == 404
+    client.force_login(django_user_model.objects.create_user("maria", is_staff=True))
+    assert client.get(letter).status_code in (403, 404)
 
 
 def test_a_preview_says_why_it_cannot_be_made(admin_client: Client) -> None:
