@@ -16,7 +16,14 @@ from accounts.checking import check_accounts
 from accounts.forms import SmtpAccountForm
 from accounts.models import SmtpAccount
 
-CONNECTION = {"host", "port", "security", "username", "new_password"}
+LIMITS = "All of these are optional: the daily limit alone is enough for most accounts."
+SENT_FOLDER = ("imap_host", "imap_port", "imap_security", "when_unproven")
+CONNECTION = {"host", "port", "security", "username", "new_password", *SENT_FOLDER[:3]}
+ABOUT_SENT_FOLDER = (
+    "When a connection breaks just as a mail is handed over, nobody knows whether it was accepted. Gmail, "
+    "and other servers that keep a copy of what they accept in the Sent folder, can then be asked over IMAP. "
+    "Microsoft 365 can't: it takes no passwords over IMAP any more."
+)
 
 
 @admin.register(SmtpAccount)
@@ -32,7 +39,20 @@ class SmtpAccountAdmin(admin.ModelAdmin):
         ("Log-in", {"fields": ("username", "new_password")}),
         ("Server", {"fields": ("host", "port", "security")}),
         ("Sending", {"fields": ("daily_limit", "is_enabled", "state")}),
-        ("Sent folder", {"fields": ("imap_host", "imap_port"), "classes": ("collapse",)}),
+        (
+            "Limits",
+            {
+                "description": LIMITS,
+                "fields": (
+                    ("limit_window", "time_zone"),
+                    ("hourly_limit", "minute_limit"),
+                    ("spacing", "spacing_jitter"),
+                    ("warm_up_start", "warm_up_step"),
+                    "warm_up_since",
+                ),
+            },
+        ),
+        ("Sent folder", {"fields": SENT_FOLDER, "description": ABOUT_SENT_FOLDER, "classes": ("collapse",)}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: SmtpAccount | None = None) -> Any:
@@ -59,7 +79,8 @@ class SmtpAccountAdmin(admin.ModelAdmin):
     @admin.action(description=_lazy("Check connection"), permissions=["change"])
     def check_connection(self, request: HttpRequest, queryset: QuerySet[SmtpAccount]) -> None:
         for account, check in check_accounts(queryset):
-            level = messages.SUCCESS if check.ok else messages.ERROR
+            works = messages.WARNING if check.unread else messages.SUCCESS
+            level = works if check.ok else messages.ERROR
             self.message_user(request, f"{account.email}: {check}", level)
             self.log_change(request, account, _("Checked the connection: %s") % check)
 

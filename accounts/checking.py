@@ -14,27 +14,40 @@ from django.conf import settings
 from accounts import timeouts
 from accounts.actions import resume_mended_account
 from accounts.connection import SmtpConnection, SmtpFailure
+from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.presets import PRESETS
+from accounts.sent_folder import find_folders
 
 AT_A_TIME = 16
 
 
 @dataclass(frozen=True)
 class Check:
-    """ok, or the phase that failed, what is wrong and how to mend it. resumed: its pause is over."""
+    """ok, or the phase that failed, what is wrong and how to mend it. resumed: its pause is over.
+
+    sent_folder: the name of the Sent folder; unread: why it can't be read. Both empty where the account has
+    no IMAP host. ok is about sending alone.
+    """
 
     ok: bool
     phase: Phase | None = None
     problem: str = ""
     cure: str = ""
     resumed: bool = False
+    sent_folder: str = ""
+    unread: str = ""
 
     def __str__(self) -> str:
-        if self.ok:
-            return "The connection works." + (" The account sends again." if self.resumed else "")
-        return f"{self.problem} {self.cure}"
+        said = "The connection works." if self.ok else f"{self.problem} {self.cure}"
+        if self.resumed:
+            said += " The account sends again."
+        if self.sent_folder:
+            said += f" Uncertain mail is looked for in its folder “{self.sent_folder}”."
+        if self.unread:
+            said += f" Uncertain mail can't be looked for: {self.unread}"
+        return said
 
 
 @dataclass(frozen=True)
@@ -105,9 +118,9 @@ CAUSES = (
 
 
 def check_account(account: SmtpAccount) -> Check:
-    """Connects, logs in and asks whether the address may send, and sends nothing.
+    """Connects, logs in and asks whether the address may send, and sends nothing; finds the Sent folder.
 
-    Takes at most about SMTP_TIMEOUT seconds.
+    Takes at most about SMTP_TIMEOUT seconds for each of the two.
 
     Where that works, an account that was paused until mended sends again.
     """
@@ -126,7 +139,17 @@ def check_accounts(accounts: Iterable[SmtpAccount]) -> list[tuple[SmtpAccount, C
 
 
 def _converse(account: SmtpAccount) -> Check:
-    """The part that waits for the server; it asks no database, for it runs in a thread of its own."""
+    """The part that waits for the servers; it asks no database, for it runs in a thread of its own."""
+    check = _try_smtp(account)
+    if not account.imap_host:
+        return check
+    try:
+        return replace(check, sent_folder="”, “".join(find_folders(account, settings.SMTP_TIMEOUT)))
+    except MailboxFailure as failure:
+        return replace(check, unread=str(failure))
+
+
+def _try_smtp(account: SmtpAccount) -> Check:
     connection = SmtpConnection(account, timeout=settings.SMTP_TIMEOUT / timeouts.OPENING)
     try:
         connection.open()

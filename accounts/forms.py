@@ -1,6 +1,7 @@
 """The form of an account in the admin."""
 
 from typing import Any
+from zoneinfo import available_timezones
 
 from django import forms
 from django.utils.html import format_html_join, urlize
@@ -10,7 +11,11 @@ from accounts.actions import tidy_password
 from accounts.models import SmtpAccount
 from accounts.presets import PRESETS, Provider, Security, provider_for_host
 
-FILLED_IN = ("host", "port", "name")
+FILLED_IN = ("host", "port", "name", "imap_port", "imap_security", "when_unproven")
+LIMITS = (
+    "limit_window", "time_zone", "hourly_limit", "minute_limit", "spacing", "spacing_jitter",
+    "warm_up_start", "warm_up_step", "warm_up_since",
+)  # fmt: skip
 TLS_CHOICES = [("", "As the provider wants it"), *Security.choices]
 
 
@@ -29,7 +34,8 @@ class SmtpAccountForm(forms.ModelForm):
         model = SmtpAccount
         fields = (
             "name", "provider", "email", "from_name", "reply_to", "host", "port", "security",
-            "username", "daily_limit", "is_enabled", "imap_host", "imap_port",
+            "username", "daily_limit", "is_enabled", "imap_host", "imap_port", "imap_security",
+            "when_unproven", *LIMITS,
         )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -39,13 +45,15 @@ class SmtpAccountForm(forms.ModelForm):
         for name in FILLED_IN:
             self.fields[name].required = False
         if not self.instance.pk:
-            self.initial.update(port=None, security="")
+            self.initial.update(port=None, security="", imap_port=None)
+        self.fields["time_zone"].widget = forms.Select(choices=_time_zones(self.instance.time_zone))
         self._explain_fields()
 
     def _explain_fields(self) -> None:
         self.fields["host"].help_text = "Empty: the provider's, with its port and security."
         self.fields["username"].help_text = "Empty with a password: the address. Without both nobody logs in."
         self.fields["port"].help_text = "Empty: the usual one."
+        self.fields["imap_port"].help_text = "Empty: the usual one."
         self.fields["name"].help_text = "What the team calls it. Empty: the address."
         self.fields["provider"].help_text = format_html_join(
             "",
@@ -74,3 +82,9 @@ class SmtpAccountForm(forms.ModelForm):
                 provider = provider_for_host(self.cleaned_data.get("host", ""))
             self.instance.password = tidy_password(provider, password)
         super()._post_clean()  # type: ignore[misc]
+
+
+def _time_zones(present: str) -> list[tuple[str, str]]:
+    """The time zones to choose from: those named after a city, UTC, and the present one."""
+    cities = {name for name in available_timezones() if "/" in name and not name.startswith("Etc/")}
+    return [(name, name) for name in sorted(cities | {"UTC", present})]

@@ -8,13 +8,31 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.addresses import ascii_address
-from accounts.presets import PRESETS, USUAL_PORTS, Provider, Security, provider_for_host
+from accounts.limits import Limits
+from accounts.presets import (
+    PRESETS,
+    USUAL_IMAP_PORTS,
+    USUAL_PORTS,
+    ImapSecurity,
+    Provider,
+    Security,
+    provider_for_host,
+)
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
 
+HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 
-class SmtpAccount(models.Model):
-    """One mailbox to send through, with the limit that it must never exceed."""
+
+class WhenUnproven(models.TextChoices):
+    """What becomes of a mail of which the Sent folder does not prove that it was accepted."""
+
+    HOLD = "hold", "Wait for a person to decide"
+    RESEND = "resend", "Send it again (may arrive twice)"
+
+
+class SmtpAccount(Limits):
+    """One mailbox to send through, with the limits that it must never exceed."""
 
     name = models.CharField(max_length=100, help_text="What the team calls it.")
     provider = models.CharField(max_length=20, choices=Provider, default=Provider.CUSTOM)
@@ -28,18 +46,31 @@ class SmtpAccount(models.Model):
     security = models.CharField(max_length=10, choices=Security, default=Security.STARTTLS)
     username = models.CharField(max_length=254, blank=True, help_text="Empty: no log-in.")
     password = SecretField(blank=True, default="", editable=False)
-    daily_limit = models.PositiveIntegerField(
-        default=100,
-        validators=[MinValueValidator(1)],
-        help_text="Most mails in any 24 hours, mail written by hand in the same mailbox not included.",
-    )
     is_enabled = models.BooleanField("enabled", default=True)
     # Paused while there is a reason and paused_until is ahead or empty (empty: until mended).
     paused_until = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
-    imap_host = models.CharField("IMAP host", max_length=253, blank=True)
+    imap_host = models.CharField(
+        "IMAP host",
+        max_length=253,
+        blank=True,
+        help_text="The server of the mailbox's Sent folder, with the same user name and password. Empty: "
+        "nobody looks there.",
+    )
     imap_port = models.PositiveIntegerField(
         "IMAP port", default=993, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
+    imap_security = models.CharField(
+        "IMAP security", max_length=10, choices=ImapSecurity, default=ImapSecurity.TLS
+    )
+    when_unproven = models.CharField(
+        "when it stays uncertain",
+        max_length=10,
+        choices=WhenUnproven,
+        default=WhenUnproven.HOLD,
+        help_text="Sometimes the connection breaks just when a mail is handed over, and nobody knows whether "
+        "it was accepted. If it is not in the Sent folder after half an hour, this happens. “Send it again” "
+        "may give a person the same mail twice, the more so where the server keeps no copies.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -49,6 +80,7 @@ class SmtpAccount(models.Model):
         verbose_name = "SMTP account"
         ordering = ["name", "id"]
         constraints = [
+            *Limits.Meta.constraints,
             models.UniqueConstraint(
                 Lower("email"),
                 name="accounts_smtpaccount_email_once",
@@ -57,6 +89,14 @@ class SmtpAccount(models.Model):
             models.CheckConstraint(
                 condition=models.Q(security__in=Security.values),
                 name="accounts_smtpaccount_security_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(imap_security__in=ImapSecurity.values),
+                name="accounts_smtpaccount_imap_security_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(when_unproven__in=WhenUnproven.values),
+                name="accounts_smtpaccount_when_unproven_known",
             ),
         ]
 
@@ -74,22 +114,29 @@ class SmtpAccount(models.Model):
         preset = PRESETS.get(self.provider)
         if preset and self._state.adding:
             self.imap_host = self.imap_host or preset.imap_host
+            self.minute_limit = self.minute_limit or preset.minute_limit
         if preset and not self.host:
             self.host, self.port, self.security = preset.host, preset.port, preset.security
         self.security = self.security or Security.STARTTLS
         self.port = self.port or USUAL_PORTS.get(self.security, 587)
+        self.imap_host = self.imap_host.strip().lower()
+        self.imap_security = self.imap_security or ImapSecurity.TLS
+        self.imap_port = self.imap_port or USUAL_IMAP_PORTS.get(self.imap_security, 993)
 
     def clean(self) -> None:
         """Fills in the preset; refuses what can't work, or would give the password away."""
         self.fill_in_preset()
+        self.start_warm_up()
         errors = {
-            **{field: self._text_problem(field) for field in ("name", "from_name", "imap_host")},
+            **{field: self._text_problem(field) for field in ("name", "from_name")},
             "email": self._text_problem("email") or self._address_problem("email"),
             "reply_to": self._address_problem("reply_to"),
             "host": self._host_problem(),
             "username": self._text_problem("username") or self._login_problem(),
             "security": self._security_problem(),
-            "daily_limit": self._limit_problem(),
+            **self.limit_errors(),
+            "imap_host": self._imap_host_problem(),
+            "imap_security": self._imap_security_problem(),
         }
         if errors := {field: problem for field, problem in errors.items() if problem}:
             raise ValidationError(errors)
@@ -109,7 +156,7 @@ class SmtpAccount(models.Model):
     def _host_problem(self) -> str:
         if not self.host:
             return "Enter the SMTP host, or choose a provider that is known."
-        if not re.fullmatch(r"[\w.-]+|[0-9a-f:.]+", self.host):
+        if not HOST.fullmatch(self.host):
             return "Enter the host's name alone, such as smtp.example.com: no http://, no port."
         owner, preset = provider_for_host(self.host), PRESETS.get(self.provider)
         if owner != Provider.CUSTOM and preset and preset.host != self.host:
@@ -129,22 +176,30 @@ class SmtpAccount(models.Model):
             return "The password would cross the network unencrypted: choose STARTTLS or TLS."
         return ""
 
-    def _limit_problem(self) -> str:
-        preset = PRESETS.get(self.provider)
-        if preset is None or not self.daily_limit or self.daily_limit <= preset.provider_limit:
-            return ""
-        problem = (
-            f"{Provider(self.provider).label} lets out {preset.provider_limit:,} mails in 24 hours, those "
-            "written by hand included: enter less."
-        )
-        if self.provider == Provider.GMAIL:
-            problem += " For a Google Workspace account choose that provider."
-        return problem
+    def _imap_host_problem(self) -> str:
+        if self.imap_host and not HOST.fullmatch(self.imap_host):
+            return "Enter the host's name alone, such as imap.example.com: no http://, no port."
+        return ""
+
+    def _imap_security_problem(self) -> str:
+        if (
+            self.imap_host
+            and self.imap_security == ImapSecurity.NONE
+            and not _is_this_machine(self.imap_host)
+        ):
+            return "The password would cross the network unencrypted: choose STARTTLS or TLS."
+        return ""
 
     @property
     def is_paused(self) -> bool:
         """Whether it is paused by this host's clock: for display. Dispatch asks Postgres."""
         return bool(self.pause_reason) and (self.paused_until is None or self.paused_until > timezone.now())
+
+    @property
+    def minds_log_ins(self) -> bool:
+        """Whether its provider refuses those who log in often; see accounts.presets."""
+        preset = PRESETS.get(self.provider)
+        return preset is not None and preset.minds_log_ins
 
 
 def _is_this_machine(host: str) -> bool:

@@ -12,4 +12,4 @@ class Phase(models.TextChoices):
     DATA = "data", "DATA"
     DOT = "dot", "Final dot"
     COMPOSE = "compose", "Composing"  # before any conversation
-    RESOLUTION = "resolution", "Resolved by a person"  # after it
+    RESOLUTION = "resolution", "Resolved"  # after it: by a person, the Sent folder, or the account's rule

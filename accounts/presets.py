@@ -11,6 +11,16 @@ class Security(models.TextChoices):
     TLS = "tls", "TLS from the start (usually port 465)"
 
 
+class ImapSecurity(models.TextChoices):
+    TLS = "tls", "TLS from the start (usually port 993)"
+    STARTTLS = "starttls", "STARTTLS (usually port 143)"
+    NONE = "none", "None (only on this machine)"
+
+
+# RFC 8314 (993), RFC 3501 (143).
+USUAL_IMAP_PORTS: dict[str, int] = {ImapSecurity.TLS: 993, ImapSecurity.STARTTLS: 143, ImapSecurity.NONE: 143}
+
+
 # RFC 8314 (465), RFC 6409 (587), RFC 5321 (25).
 USUAL_PORTS: dict[str, int] = {Security.TLS: 465, Security.STARTTLS: 587, Security.NONE: 25}
 
@@ -24,7 +34,13 @@ class Provider(models.TextChoices):
 
 @dataclass(frozen=True)
 class Preset:
-    """host, port, security of SMTP; imap_host of the Sent folder; most mails in rolling 24 hours."""
+    """host, port, security of SMTP; imap_host of the Sent folder ("": none that can
+    be read); provider_limit: most mails in rolling 24 hours.
+
+    minute_limit: most mails in a minute, None where the provider names none. minds_log_ins: who logs in
+    often is refused for a while (Google: "454 4.7.0 Too many login attempts"; Microsoft: "432 4.3.2
+    Concurrent connections limit exceeded").
+    """
 
     host: str
     port: int
@@ -32,6 +48,8 @@ class Preset:
     imap_host: str
     provider_limit: int
     how_to: str
+    minute_limit: int | None = None
+    minds_log_ins: bool = True
 
 
 _GOOGLE_HOW_TO = (
@@ -49,9 +67,10 @@ PRESETS: dict[str, Preset] = {
         "smtp.office365.com",
         587,
         Security.STARTTLS,
-        "outlook.office365.com",
+        "",  # its IMAP takes no password any more, only OAuth2
         10_000,
         "Ask the administrator to allow SMTP AUTH for this mailbox.",
+        minute_limit=30,
     ),
 }
 

@@ -5,6 +5,7 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -162,3 +163,14 @@ def _kept(path: Path, make: Callable[[], str]) -> str:
             os.link(draft, path)
         draft.unlink()
     return path.read_text().strip()
+
+
+def rising_numbers(name: str, default: list[int]) -> list[int]:
+    """Whole numbers above 0 from the environment, separated by commas, each above the one before."""
+    try:
+        values = [int(word) for word in env.str(name, "").split(",") if word.strip()] or default
+    except ValueError:
+        values = []
+    if not values or values[0] < 1 or any(a >= b for a, b in pairwise(values)):
+        raise ImproperlyConfigured(f"{name} must be rising whole numbers such as 60,300,1800.")
+    return values

@@ -146,6 +146,9 @@ BATCH_LEASE = environment.whole_number("BATCH_LEASE", 180)
 SMTP_TIMEOUT = environment.whole_number("SMTP_TIMEOUT", 20)
 # A file of certificate authorities (PEM) to trust instead of the system's: for servers with their own.
 SMTP_CA_FILE = env.str("SMTP_CA_FILE", "")
+# Seconds after which an uncertain mail is looked for in the Sent folder. The last look decides: until then
+# a worker that froze with the mail in its hand must have given it up, and the server have filed its copy.
+SENT_FOLDER_LOOKS = environment.rising_numbers("SENT_FOLDER_LOOKS", [60, 300, 1800])
 # The name under which this host's cluster shows that it lives; two on one host need one each.
 CLUSTER = env.str("CLUSTER", "").strip() or socket.gethostname()
 # Seconds without a look at the queue (there is one each 30 s) after which sending counts as dead.

@@ -1,6 +1,7 @@
 """What a person can do with the queue: knobs, cancelled rest, failed again, uncertain resolved."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import connection, transaction
@@ -8,11 +9,13 @@ from django.db.models import Exists, OuterRef, Sum
 from django.db.models.functions import Now
 
 from sending.campaign import campaign_model
+from sending.ledger import LATEST
 from sending.models import Pacing, QueuedEmail, Tally
 
 logger = logging.getLogger(__name__)
 Status = QueuedEmail.Status
 
+# First: the ledger's foreign keys lock the batch, too, and the late truth of a worker takes batch, then mail.
 LOCK_BATCHES = """
 SELECT 1 FROM sending_batch
 WHERE id IN (SELECT batch_id FROM sending_queuedemail WHERE status = 'uncertain' AND id = ANY(%(mails)s))
@@ -22,14 +25,16 @@ RESOLVE = """
 WITH resolved AS (
     UPDATE sending_queuedemail mail SET {changes}
     FROM (SELECT id, account_id, batch_id FROM sending_queuedemail
-          WHERE status = 'uncertain' AND id = ANY(%(mails)s) ORDER BY id FOR UPDATE) before
+          WHERE status = 'uncertain' AND id = ANY(%(mails)s) AND {which} ORDER BY id FOR UPDATE) before
     WHERE mail.id = before.id
     RETURNING mail.id, before.account_id, before.batch_id
 ), logged AS (
     INSERT INTO sending_sendlog
         (queued_email_id, batch_id, account_id, at, phase, code, enhanced_code, text, outcome, duration)
-    SELECT id, batch_id, account_id, now(), 'resolution', NULL, '', %(text)s, %(outcome)s, 0
-    FROM resolved ON CONFLICT (batch_id, queued_email_id) DO NOTHING
+    SELECT resolved.id, batch_id, resolved.account_id, coalesce(least(now(), {latest}), now()),
+           'resolution', NULL, '', %(text)s, %(outcome)s, 0
+    FROM resolved JOIN sending_batch batch ON batch.id = batch_id
+    ON CONFLICT (batch_id, queued_email_id) DO NOTHING
 )
 SELECT count(*) FROM resolved
 """
@@ -85,23 +90,58 @@ def resolve_as_sent(mails: list[int]) -> int:
 
     The ledger gets a row where it had none, so that they count against the account's limit.
     """
-    changes = "status = 'sent', finished_at = now()"
-    return _resolve(mails, changes, outcome="sent", text="Resolved as sent.")
+    return _resolve(AS_SENT, {"mails": mails, "outcome": "sent", "text": "Resolved as sent."})
+
+
+def resolve_as_found(mails: Mapping[int, int]) -> int:
+    """Ends uncertain mails as sent, for they are in the Sent folder. Returns how many.
+
+    mails: by id the batch in which each became uncertain; one that is not so any more stays as it is.
+    """
+    values = {"outcome": "sent", "text": "Found in the Sent folder."}
+    return _resolve(AS_SENT, {**values, **_in_batches(mails)}, IN_BATCHES)
 
 
 def resolve_by_resending(mails: list[int]) -> int:
     """Gives uncertain mails (ids) back to the queue, to be sent with the same Message-ID and Date.
 
-    They may arrive twice: only a person may decide this. The first try keeps counting against its
-    account's limit. Returns how many.
+    They may arrive twice: a person decides this. The first try keeps counting against its account's
+    limit. Those of a cancelled campaign stay uncertain. Returns how many go out again.
     """
-    changes = "status = 'pending', account_id = NULL, batch_id = NULL, position = NULL"
-    return _resolve(mails, changes, outcome="uncertain", text="Resolved: to be sent again.")
+    return _resend({"mails": mails, "text": "Resolved: to be sent again."})
 
 
-def _resolve(mails: list[int], changes: str, *, outcome: str, text: str) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(RESOLVE.format(changes=changes), {"mails": mails, "outcome": outcome, "text": text})
+def resend_unproven(mails: Mapping[int, int]) -> int:
+    """The same by the account's rule, for mails that the Sent folder does not prove.
+
+    mails: by id the batch in which each became uncertain; one that is not so any more stays as it is.
+    """
+    text = "Not found in the Sent folder: to be sent again, as the account says."
+    return _resend({"text": text, **_in_batches(mails)}, IN_BATCHES)
+
+
+WHY_LEFT = "their campaign is cancelled, or they were resolved meanwhile"
+AS_SENT = "status = 'sent', finished_at = now()"
+TO_THE_QUEUE = "status = 'pending', account_id = NULL, batch_id = NULL, position = NULL"
+IN_BATCHES = "(id, batch_id) IN (SELECT * FROM unnest(%(mails)s::bigint[], %(batches)s::bigint[]))"
+NOT_CANCELLED = """campaign_id NOT IN (SELECT id FROM {campaigns} WHERE status = 'cancelled')"""
+
+
+def _in_batches(mails: Mapping[int, int]) -> dict[str, list[int]]:
+    return {"mails": list(mails), "batches": list(mails.values())}
+
+
+def _resend(values: dict[str, Any], which: str = "TRUE") -> int:
+    not_cancelled = NOT_CANCELLED.format(campaigns=campaign_model()._meta.db_table)
+    return _resolve(TO_THE_QUEUE, {**values, "outcome": "uncertain"}, f"{which} AND {not_cancelled}")
+
+
+def _resolve(changes: str, values: dict[str, Any], which: str = "TRUE") -> int:
+    if not values["mails"]:
+        return 0
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LOCK_BATCHES, values)
+        cursor.execute(RESOLVE.format(changes=changes, which=which, latest=LATEST), values)
         count = cursor.fetchone()[0]
-    logger.info("Uncertain emails (%s): %s", count, text)
+    logger.info("Uncertain emails (%s): %s", count, values["text"])
     return count

@@ -12,42 +12,14 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from sending import actions, background_jobs
+from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
 from sending.campaign import campaign_model
 from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
 from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Suppression
-from sending.paginator import MOST, FirstRowsPaginator
+from sending.paginator import FirstRowsPaginator
+from sending.read_only import LedgerInline, LooksInline, ReadOnly
 
 background_jobs.restrict(admin.site)
-
-
-class ReadOnly(admin.ModelAdmin):
-    """A table that grows to millions of rows: to look at, quickly, and to change nowhere."""
-
-    actions = None
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = FirstRowsPaginator
-    list_per_page = 50
-    sortable_by = ()
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
-        """The list; where it ends before all that matches, its title says so."""
-        response = super().changelist_view(request, extra_context)
-        context = getattr(response, "context_data", None) or {}
-        if "cl" in context:
-            name = str(self.opts.verbose_name_plural).capitalize()
-            is_cut = context["cl"].result_count >= MOST
-            context["title"] = f"{name}: the first {MOST:,} that match" if is_cut else name
-        return response
 
 
 def mails_that_match(term: str) -> QuerySet[QueuedEmail]:
@@ -68,25 +40,6 @@ def mails_named(message_id: str) -> QuerySet[QueuedEmail]:
     return QueuedEmail.objects.order_by().filter(message_id=f"<{message_id.strip().strip('<>')}>")
 
 
-class LedgerInline(admin.TabularInline):
-    """What happened to this mail, attempt by attempt."""
-
-    model = SendLog
-    fields = ("at", "account", "outcome", "phase", "code", "enhanced_code", "text", "duration")
-    readonly_fields = fields
-    can_delete = False
-    verbose_name_plural = "attempts"
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SendLog]:
-        return super().get_queryset(request).select_related("account").order_by("id")
-
-
 @admin.register(QueuedEmail)
 class QueuedEmailAdmin(ReadOnly):
     list_display = ("email", "campaign", "status", "account", "last_reply")
@@ -94,7 +47,7 @@ class QueuedEmailAdmin(ReadOnly):
     list_filter = (StatusFilter, CampaignFilter, AccountFilter)
     search_fields = ("email", "message_id")
     search_help_text = "A whole address or Message-ID."
-    inlines = (LedgerInline,)
+    inlines = (LedgerInline, LooksInline)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """The order in which an index holds the rows of the state that was asked for."""

@@ -35,6 +35,7 @@ SAID = {
     "cancelled": (gettext_lazy("cancelled"), ""),
     "finished": (gettext_lazy("finished"), "good"),
     "ready": (gettext_lazy("ready"), "good"),
+    "spaced": (gettext_lazy("ready"), "good"),
     "full": (gettext_lazy("limit reached"), "warning"),
     "disabled": (gettext_lazy("disabled"), ""),
 }

@@ -1,7 +1,7 @@
 """The dispatcher: claims the next batch, or says how long there is nothing to claim."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from django.conf import settings
@@ -14,8 +14,9 @@ from accounts.addresses import ascii_domain
 from accounts.models import SmtpAccount
 from sending import capacity, lanes
 from sending.campaign import ORDER, campaign_model
-from sending.dealing import deal
+from sending.dealing import Share, deal
 from sending.models import Batch, Pacing, QueuedEmail, Suppression, Tally
+from sending.spacing import most_in_a_batch
 
 LOCK = 0x62617463  # "batc": Postgres' advisory lock of the dispatcher
 LOOK_AHEAD = 500  # rows, once a suppressed address was met
@@ -49,11 +50,11 @@ def dispatch() -> Dispatched:
         if not _somebody_waits():
             return Dispatched(0, 0, None)
         pacing = Pacing.load()
-        accounts = _lock_accounts()
+        accounts = lock_accounts()
         due = lanes.due(pacing, list(accounts))
-        claims = _claim(pacing, accounts, due.accounts)
-        batches = [_write_batch(accounts, lane, part) for lane, part in _split(pacing, claims)]
-    return Dispatched(len(batches), len(claims), _next_look(pacing, due, claims))
+        batches = claim(pacing, accounts, due.accounts)
+    mails = sum(batch.size for batch in batches)
+    return Dispatched(len(batches), mails, _next_look(pacing, due, mails))
 
 
 def _lock() -> bool:
@@ -66,42 +67,66 @@ def _somebody_waits() -> bool:
     return campaigns_that_wait().exists()
 
 
-def _next_look(pacing: Pacing, due: lanes.Due, claims: list[Claim]) -> float:
-    if claims:
+def _next_look(pacing: Pacing, due: lanes.Due, mails: int) -> float:
+    if mails:
         return min(pacing.batch_interval, due.next_in or pacing.batch_interval)
     return max(due.next_in, POLL) if due.next_in is not None else pacing.batch_interval
 
 
-def _lock_accounts() -> dict[int, SmtpAccount]:
+def lock_accounts() -> dict[int, SmtpAccount]:
+    """The accounts that may send now, by id, locked until the transaction ends."""
     # NO KEY: the ledger's foreign keys may still be checked meanwhile.
     usable = SmtpAccount.objects.usable().order_by("id").select_for_update(no_key=True)
     return {account.pk: account for account in usable}
 
 
-def _claim(pacing: Pacing, accounts: dict[int, SmtpAccount], due: set[int]) -> list[Claim]:
-    if not due:
-        return []
-    left = capacity.remaining({pk: accounts[pk].daily_limit for pk in due})
-    slots = pacing.batch_size
-    if pacing.scope == Pacing.Scope.ACCOUNT:
-        left = {pk: min(pacing.batch_size, n) for pk, n in left.items()}
-        slots = sum(left.values())
+def claim(
+    pacing: Pacing, accounts: dict[int, SmtpAccount], due: set[int], moment: datetime | None = None
+) -> list[Batch]:
+    """Claims batches for those of the locked accounts that are due, as their capacity at the moment is.
+
+    Needs the transaction that locked the accounts, and nothing else: the limits hold without the
+    dispatcher's lock, which keeps the pace.
+    """
+    claims = _claim(pacing, _shares(pacing, accounts, due, moment))
+    return [_write_batch(accounts, lane, part) for lane, part in _split(pacing, claims)]
+
+
+def _shares(
+    pacing: Pacing, accounts: dict[int, SmtpAccount], due: set[int], moment: datetime | None
+) -> dict[int, Share]:
+    shares = {}
+    for pk, known in capacity.look(due, moment).items() if due else ():
+        spaced = most_in_a_batch(accounts[pk], known.spaced_for, pacing.batch_interval)
+        bounds = (known.left, pacing.batch_size, spaced)
+        room = min(bound for bound in bounds if bound is not None)
+        shares[pk] = Share(known.left, room, accounts[pk].minds_log_ins)
+    return shares
+
+
+def _claim(pacing: Pacing, shares: dict[int, Share]) -> list[Claim]:
+    """Claims mails in the order of their campaigns, as far as the batch size and the accounts' shares go."""
+    room = sum(share.room for share in shares.values())
+    slots = min(room, pacing.batch_size) if pacing.scope == Pacing.Scope.ALL else room
     claims: list[Claim] = []
-    for campaign in campaigns_that_wait():
-        if len(claims) >= slots or not any(left.values()):
+    for campaign in campaigns_that_wait() if slots else ():
+        own = {a.pk for a in campaign.accounts.all()} or set(shares)
+        claims += _claim_campaign(campaign.pk, slots - len(claims), shares, own, claims)
+        if len(claims) >= slots:
             break
-        own = {a.pk for a in campaign.accounts.all()} or set(left)
-        claims += _claim_campaign(campaign.pk, slots - len(claims), left, own)
     return claims
 
 
-def _claim_campaign(campaign: int, slots: int, left: dict[int, int], own: set[int]) -> list[Claim]:
-    """Claims up to `slots` mails of one campaign on its own accounts; takes them off `left`."""
-    usable = {pk: n for pk, n in left.items() if pk in own and n > 0}
-    mails = _pick_unsuppressed(campaign, min(slots, sum(usable.values())))
-    claims = [Claim(mail, account) for mail, account in zip(mails, deal(len(mails), usable), strict=True)]
-    for claim in claims:
-        left[claim.account] -= 1
+def _claim_campaign(
+    campaign: int, slots: int, shares: dict[int, Share], own: set[int], earlier: list[Claim]
+) -> list[Claim]:
+    """Claims up to `slots` mails of one campaign on its own accounts; takes them off their shares."""
+    usable = {pk: share for pk, share in shares.items() if pk in own and share.room > 0}
+    mails = _pick_unsuppressed(campaign, min(slots, sum(share.room for share in usable.values())))
+    dealt = deal(len(mails), usable, in_use={claimed.account for claimed in earlier})
+    claims = [Claim(mail, account) for mail, account in zip(mails, dealt, strict=True)]
+    for claimed in claims:
+        shares[claimed.account] = shares[claimed.account].less_one()
     return claims
 
 
@@ -159,8 +184,8 @@ def _suppress(mails: list[int]) -> None:
 def _split(pacing: Pacing, claims: list[Claim]) -> list[tuple[int | None, list[Claim]]]:
     if pacing.scope == Pacing.Scope.ALL:
         return [(None, claims)] if claims else []
-    accounts = dict.fromkeys(claim.account for claim in claims)
-    return [(a, [claim for claim in claims if claim.account == a]) for a in accounts]
+    accounts = dict.fromkeys(claimed.account for claimed in claims)
+    return [(a, [claimed for claimed in claims if claimed.account == a]) for a in accounts]
 
 
 WRITE_CLAIMS = """
@@ -183,9 +208,9 @@ def _write_batch(accounts: dict[int, SmtpAccount], lane: int | None, claims: lis
             WRITE_CLAIMS,
             [
                 batch.pk,
-                [claim.mail for claim in claims],
-                [claim.account for claim in claims],
-                [message_id(accounts[claim.account].email) for claim in claims],
+                [claimed.mail for claimed in claims],
+                [claimed.account for claimed in claims],
+                [message_id(accounts[claimed.account].email) for claimed in claims],
             ],
         )
         if cursor.rowcount != len(claims):

@@ -89,7 +89,7 @@ def _until(pause: Pause, account: int) -> datetime | timedelta | None:
         return None
     if pause == Pause.SHORTLY:
         return SHORT_REST
-    return capacity.frees_at([account]).get(account, UNKNOWN_WINDOW)
+    return capacity.look([account])[account].day_frees_at or UNKNOWN_WINDOW
 
 
 def _reply(attempt: Attempt) -> str:

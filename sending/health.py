@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Count, Max
+from django.db.models import Max
 
+from accounts.clock import database_now
 from accounts.models import SmtpAccount
 from sending import capacity
 from sending.dispatch import campaigns_that_wait
 from sending.models import Batch, Heartbeat, Pacing, SendLog
-from sending.status import database_now, is_alive, last_sign
+from sending.status import is_alive, last_sign
 
 
 @dataclass(frozen=True)
@@ -76,17 +77,7 @@ def _moved_after(since: datetime) -> bool:
 
 
 def _ready_since(since: datetime) -> set[int]:
-    """Accounts that could have taken mail all the time since then."""
-    usable = SmtpAccount.objects.usable().exclude(paused_until__gt=since)
-    limits = dict(usable.values_list("pk", "daily_limit"))
-    freed = (
-        SendLog.objects.filter(account__in=limits, outcome__in=("sent", "uncertain"))
-        .filter(at__gt=since - timedelta(hours=24), at__lte=database_now() - timedelta(hours=24))
-        .order_by()
-        .values_list("account")
-        .annotate(n=Count("pk"))
-    )
-    left = capacity.remaining(limits)
-    for account, count in freed:
-        left[account] -= count
-    return {account for account, count in left.items() if count > 0}
+    """Accounts that could have taken mail all the time since then, nothing having moved."""
+    usable = SmtpAccount.objects.usable().exclude(paused_until__gt=since).values_list("pk", flat=True)
+    capacities = capacity.look(usable, since)
+    return {account for account, known in capacities.items() if known.left and not known.held_by}

@@ -8,6 +8,7 @@ from django_q.models import OrmQ
 
 from sending import actions, drain, sender, settle
 from sending import dispatch as dispatcher
+from sending import reconcile as reconciliation
 from sending import retry as retries
 from sending.heartbeat import at_work, beat, forget_gone_clusters
 from sending.models import Pacing
@@ -62,6 +63,13 @@ def recover() -> str:
         actions.cancel_leftovers()
         settle.compact_tally()
         forget_gone_clusters()
+    return outcome.text
+
+
+def reconcile() -> str:
+    """Looks for uncertain mails in the Sent folder, and settles them by what it finds."""
+    with beat("reconcile") as outcome:
+        outcome.text = str(reconciliation.reconcile())
     return outcome.text
 
 

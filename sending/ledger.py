@@ -3,14 +3,17 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from sending import settle
 from sending.campaign import campaign_model
 from sending.database import patiently
+from sending.models import Batch
 from sending.replies import Verdict
 
 logger = logging.getLogger(__name__)
@@ -66,11 +69,17 @@ class Attempt:
         }
 
 
+# The latest moment at which the mail in hand can have been handed over, once its batch was recovered:
+# the lease outlasts opening a connection and the time of a mail up to its final dot, and a worker past
+# that sends no dot, however long it was frozen (accounts/timeouts.py). The minutes are for hosts that
+# were suspended, whose servers hang up by then. So it counts in its account's windows.
+LATEST = "batch.finished + interval '2 minutes'"
+
 INSERT = """
 INSERT INTO sending_sendlog
     (queued_email_id, batch_id, account_id, at, phase, code, enhanced_code, text, outcome, scope,
      duration)
-SELECT %(mail)s, %(batch)s, %(account)s, clock_timestamp(),
+SELECT %(mail)s, %(batch)s, %(account)s, {at},
        %(phase)s, %(code)s, %(enhanced_code)s, %(text)s, %(outcome)s, %(scope)s, %(duration)s
 """
 # Stopped by a person, or by another worker. The accounts: all but SmtpAccountQuerySet.usable().
@@ -87,9 +96,14 @@ WITH held AS (
     WHERE id = %(batch)s AND token = %(token)s AND finished IS NULL
     RETURNING id
 ), logged AS (
-    {INSERT} FROM held ON CONFLICT (batch_id, queued_email_id) DO NOTHING
+    {INSERT.format(at="clock_timestamp()")} FROM held ON CONFLICT (batch_id, queued_email_id) DO NOTHING
 )
 SELECT (SELECT count(*) FROM held), {STOPPED}
+"""  # noqa: S608
+LATE = f"""
+WITH batch AS (SELECT finished FROM sending_batch WHERE id = %(batch)s FOR UPDATE)
+{INSERT.format(at=f"least(clock_timestamp(), {LATEST})")} FROM batch
+ON CONFLICT (batch_id, queued_email_id) DO NOTHING
 """  # noqa: S608
 
 
@@ -122,6 +136,12 @@ def _ask(statement: str, hold: Hold, values: dict[str, Any]) -> tuple[bool, Stop
     return patiently(ask)
 
 
+def renew(hold: Hold) -> bool:
+    """Renews the lease before a wait. False: the batch is not this worker's any more, no mail may follow."""
+    held = Batch.objects.filter(pk=hold.batch, token=hold.token, finished=None)
+    return bool(patiently(lambda: held.update(lease=Now() + timedelta(seconds=hold.lease))))
+
+
 def record_late_truth(hold: Hold, attempt: Attempt) -> None:
     """Writes what a worker learnt after recovery took its batch, and settles that one uncertain mail.
 
@@ -133,9 +153,5 @@ def record_late_truth(hold: Hold, attempt: Attempt) -> None:
 
 def _write_late_truth(hold: Hold, attempt: Attempt) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM sending_batch WHERE id = %s FOR UPDATE", [hold.batch])
-        cursor.execute(
-            INSERT + " ON CONFLICT (batch_id, queued_email_id) DO NOTHING",
-            {"batch": hold.batch, **attempt.columns()},
-        )
+        cursor.execute(LATE, {"batch": hold.batch, **attempt.columns()})
         settle.settle_uncertain(hold.batch, attempt.mail)

@@ -119,7 +119,7 @@ class QueuedEmail(models.Model):
         PENDING = "pending", "Pending"  # dispatch claims it: sending; cancel: cancelled; suppressed
         SENDING = "sending", "Sending"  # settle or recover moves it on, by the ledger
         RETRY = "retry", "Waits for a retry"  # the retry job moves it to pending; cancel; suppressed
-        UNCERTAIN = "uncertain", "Uncertain"  # proof or a person moves it on, nobody else
+        UNCERTAIN = "uncertain", "Uncertain"  # the Sent folder, a person or the account's rule moves it on
         SENT = "sent", "Sent"  # final
         FAILED = "failed", "Failed"  # final; "retry failed" moves it to pending
         CANCELLED = "cancelled", "Cancelled"  # final
@@ -230,6 +230,15 @@ class QueuedEmail(models.Model):
         return self.email
 
 
+class UncertainEmail(QueuedEmail):
+    """A queued email of which nobody knows whether it was accepted: as staff see and resolve it."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()  # those of a queued email hold
+        verbose_name = "uncertain email"
+
+
 class SendLog(models.Model):
     """The ledger: one row per attempt, written before the next mail starts, never changed."""
 
@@ -285,6 +294,39 @@ class SendLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class SentFolderLook(models.Model):
+    """One look for an uncertain mail in its account's Sent folder. Append-only; explains what came of it."""
+
+    queued_email = models.ForeignKey(
+        QueuedEmail, related_name="looks", on_delete=models.PROTECT, db_index=False
+    )
+    batch = models.ForeignKey(
+        Batch, on_delete=models.PROTECT, db_index=False, help_text="The one in which it became uncertain."
+    )
+    at = models.DateTimeField(db_default=Now())
+    found = models.BooleanField(null=True, help_text="Empty: the folder could not be read.")
+    problem = models.CharField(max_length=500, blank=True, default="", db_default="")
+
+    class Meta:
+        verbose_name = "look in the Sent folder"
+        verbose_name_plural = "looks in the Sent folder"
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(found__isnull=True) & ~Q(problem="")) | Q(found__isnull=False, problem=""),
+                name="sending_sentfolderlook_found_or_problem",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["queued_email", "batch"], name="sending_sentfolderlook_mail"),
+        ]
+
+    def __str__(self) -> str:
+        if self.found is None:
+            return self.problem
+        return "There: it was accepted." if self.found else "Not there."
 
 
 class Tally(models.Model):

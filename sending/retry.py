@@ -24,8 +24,7 @@ def retry_due() -> int:
     campaigns = list(due.order_by("campaign").values_list("campaign", flat=True).distinct())
     if not campaigns:
         return 0
-    limits = dict(SmtpAccount.objects.usable().values_list("id", "daily_limit"))
-    left = capacity.remaining(limits)
+    left = capacity.remaining(SmtpAccount.objects.usable().values_list("id", flat=True))
     sending = campaign_model().objects.filter(Q(pk__in=campaigns, status="sending"))
     moved = 0
     for campaign in sending.order_by(*ORDER).prefetch_related("accounts"):

@@ -15,6 +15,7 @@ SCHEDULES = {
     "dispatch": EVERY_30_SECONDS,
     "retry": EVERY_30_SECONDS,
     "recover": EVERY_MINUTE,
+    "reconcile": EVERY_30_SECONDS,
 }
 
 

@@ -22,6 +22,7 @@ from sending.judge import judge
 from sending.ledger import Attempt, Hold
 from sending.messages import ascii_address, build_message
 from sending.models import Batch, Pacing, QueuedEmail
+from sending.spacing import Spacing
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,8 @@ class _Sender:
             .order_by("position")
             .select_related("account")
         )
+        self.spacing = Spacing(mail.account for mail in self.mails if mail.account)
+        self.longest_pause = max(self.pacing.delay + self.pacing.jitter, self.spacing.longest)
         self.hold = self._hold(batch_id, token)
         self.connections: dict[int, SmtpConnection] = {}
         self.effects = effects.Effects(self.hold)
@@ -83,15 +86,16 @@ class _Sender:
         self.in_hand = False  # whether a mail was begun that has no ledger row yet
 
     def _hold(self, batch_id: int, token: UUID) -> Hold:
-        pause = self.pacing.delay + self.pacing.jitter
         campaigns = {mail.campaign_id for mail in self.mails}
         accounts = {mail.account_id or 0 for mail in self.mails}
-        return Hold(batch_id, token, settings.BATCH_LEASE + pause, [*campaigns], [*accounts])
+        return Hold(batch_id, token, settings.BATCH_LEASE + self.longest_pause, [*campaigns], [*accounts])
 
     def send(self) -> bool:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
         self.effects.heed(ledger.stopped(self.hold))
         letters = compose(self.mails)
+        if self.spacing.longest and not ledger.renew(self.hold):  # the first mail may have to wait, too
+            return False
         try:
             pause = 0.0
             for mail in self.mails:
@@ -99,7 +103,7 @@ class _Sender:
                     return False
                 if self.effects.handed_back(mail):
                     continue
-                if self._must_stop_within(pause):
+                if self._must_stop_within(max(pause, self.spacing.wait(mail.account_id))):
                     return True
                 try:
                     if not self._send_one(mail, letters[mail.pk]):
@@ -121,7 +125,8 @@ class _Sender:
     def _must_stop_within(self, pause: float) -> bool:
         """Waits so many seconds. True when told to end, or when the batch has no time for that."""
         ends = time.monotonic() - self.started + pause
-        return ends > settings.BATCH_BUDGET or drain.stopping.wait(pause)
+        is_too_long = ends > settings.BATCH_BUDGET or pause > self.longest_pause
+        return is_too_long or drain.stopping.wait(pause)
 
     def _send_one(self, mail: QueuedEmail, letter: Letter | ComposeError) -> bool:
         """Sends one mail and draws the consequences. False when the batch was taken away."""
@@ -131,6 +136,7 @@ class _Sender:
         if stopped is None:
             ledger.record_late_truth(self.hold, attempt)
         self.in_hand = False
+        self.spacing.note(mail.account_id)
         self.effects.follow(mail, attempt)
         if stopped is None:
             return False

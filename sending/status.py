@@ -11,14 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Min, Sum
 from django.utils import timezone
 
+from accounts.clock import database_now
 from accounts.models import SmtpAccount
-from sending import capacity, waiting
+from sending import capacity, uncertain, waiting
 from sending.campaign import ORDER, campaign_model
 from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Tally
+from sending.uncertain import Expected, Next
 
 STATES = QueuedEmail.Status.values
 OPEN = ("pending", "sending", "retry", "uncertain")
@@ -33,6 +34,7 @@ class _Seen:
     pacing: Pacing
     accounts: dict[int, dict[str, Any]]
     retries: dict[int, datetime]
+    uncertain: dict[int, dict[str, Expected]]
 
 
 def queue_status() -> dict[str, Any]:
@@ -51,6 +53,7 @@ def queue_status() -> dict[str, Any]:
         pacing=Pacing.objects.first() or Pacing(),
         accounts=_accounts(by_account, now),
         retries=_next_retries(),
+        uncertain=uncertain.in_numbers() if total["uncertain"] else {},
     )
     campaigns = _campaigns()
     told = _tell_campaigns(campaigns, by_campaign, seen)
@@ -109,13 +112,6 @@ def _by_state(counts: Counter[str]) -> dict[str, int]:
     return {state: counts[state] for state in STATES}
 
 
-def database_now() -> datetime:
-    """The one clock's time."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        return cursor.fetchone()[0]
-
-
 def _next_retries() -> dict[int, datetime]:
     """When the next retry of each campaign is due."""
     retries = QueuedEmail.objects.filter(status=QueuedEmail.Status.RETRY).order_by()
@@ -124,36 +120,43 @@ def _next_retries() -> dict[int, datetime]:
 
 def _accounts(by_account: dict[int, Counter[str]], now: datetime) -> dict[int, dict[str, Any]]:
     accounts = list(SmtpAccount.objects.all())
-    ids = [account.pk for account in accounts]
-    used, frees_at = capacity.used(ids), capacity.frees_at(ids)
-    return {a.pk: _tell_account(a, used[a.pk], frees_at.get(a.pk), by_account[a.pk], now) for a in accounts}
+    capacities = capacity.look(account.pk for account in accounts)
+    return {a.pk: _tell_account(a, capacities[a.pk], by_account[a.pk], now) for a in accounts}
 
 
 def _tell_account(
-    account: SmtpAccount, used: int, frees_at: datetime | None, counts: Counter[str], now: datetime
+    account: SmtpAccount, known: capacity.Capacity, counts: Counter[str], now: datetime
 ) -> dict[str, Any]:
-    state = _account_state(account, used, now)
+    state = _account_state(account, known, now)
     return {
         "id": account.pk,
         "name": account.name,
         "email": account.email,
-        "used": used,
-        "limit": account.daily_limit,
-        "left": max(0, account.daily_limit - used),
+        "used": known.used,
+        "limit": known.limit,
+        "left": known.left,
         "state": state,
         "pause_reason": account.pause_reason if state == "paused" else "",
         "paused_until": account.paused_until if state == "paused" else None,
-        "next_free_at": frees_at,
+        "held_by": known.held_by,
+        "next_free_at": known.held_until or known.day_frees_at,
+        "daily_limit": account.daily_limit,
+        "limits": [
+            {"name": span.name, "used": span.taken, "limit": span.most, "left": span.left}
+            for span in known.spans
+        ],
         **_by_state(counts),
     }
 
 
-def _account_state(account: SmtpAccount, used: int, now: datetime) -> str:
+def _account_state(account: SmtpAccount, known: capacity.Capacity, now: datetime) -> str:
     if not account.is_enabled:
         return "disabled"
     if account.pause_reason and (account.paused_until is None or account.paused_until > now):
         return "paused"
-    return "full" if used >= account.daily_limit else "ready"
+    if not known.left:
+        return "full"
+    return "spaced" if known.held_by else "ready"
 
 
 def _campaigns() -> list[Any]:
@@ -177,7 +180,7 @@ def _tell_campaigns(
                 "account_ids": [account["id"] for account in accounts],
                 **_by_state(counts),
                 "ahead": earlier,
-                "waiting": _why(counts, seen, accounts, [campaign], earlier, seen.retries.get(campaign.pk)),
+                "waiting": _why(counts, seen, accounts, [campaign], earlier, campaign.pk),
             }
         )
         goes_first = _may_send(campaign, seen) and any(a["state"] == "ready" for a in accounts)
@@ -215,17 +218,26 @@ def _why(
     accounts: Iterable[dict[str, Any]],
     campaigns: list[Any],
     earlier: int = 0,
-    retry_at: datetime | None = None,
+    only: int | None = None,
 ) -> str:
+    """The sentence, for all campaigns or only one (id)."""
+    retry_at = seen.retries.get(only) if only else None
+    plans = [seen.uncertain.get(only, {})] if only else list(seen.uncertain.values())
+    looks = [plan[what] for plan in plans for what in (Next.LOOK, Next.FOUND) if what in plan]
+    resends = [plan[Next.RESEND] for plan in plans if Next.RESEND in plan]
     facts = waiting.Facts(
         now=seen.now,
         alive=seen.alive,
         pending=counts["pending"],
         retry=counts["retry"],
         uncertain=counts["uncertain"],
+        looked_for=sum(one.count for one in looks),
+        look_at=min((one.at for one in looks), default=None),
+        resent=sum(one.count for one in resends),
+        resend_at=min((one.at for one in resends), default=None),
         retry_at=retry_at or min(seen.retries.values(), default=None),
         accounts=[
-            waiting.Account(a["state"], a["next_free_at"], a["paused_until"], a["pause_reason"])
+            waiting.Account(a["state"], a["next_free_at"], a["paused_until"], a["pause_reason"], a["held_by"])
             for a in accounts
         ],
         campaigns=[_as_campaign(campaign) for campaign in campaigns],

@@ -5,17 +5,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+# What people call a limit that holds an account back, by its name in sending.capacity.
+LIMITS = {
+    "24 h": "24 h limit",
+    "day": "limit of the day",
+    "warm-up": "warm-up limit",
+    "hour": "hourly limit",
+    "minute": "limit of the minute",
+    "spacing": "spacing",
+}
 REASON_LENGTH = 120  # of a pause reason, where it stands among others
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account that the waiting mail may use. state: ready, full, paused or disabled."""
+    """An account that the waiting mail may use. state: ready, full, spaced, paused or disabled.
+
+    held_by: the limit that holds it, as sending.capacity names it.
+    """
 
     state: str
     frees_at: datetime | None = None
     paused_until: datetime | None = None
     pause_reason: str = ""
+    held_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,11 @@ class Facts:
     pending: int = 0
     retry: int = 0
     uncertain: int = 0
+    # Of the uncertain ones, those that nobody has to see to; and when that is for the first of them.
+    looked_for: int = 0
+    look_at: datetime | None = None
+    resent: int = 0
+    resend_at: datetime | None = None
     retry_at: datetime | None = None
     accounts: Sequence[Account] = ()
     campaigns: Sequence[Campaign] = ()
@@ -57,10 +75,25 @@ def why_it_waits(facts: Facts) -> str:
     if waiting := facts.pending + facts.retry:
         parts.append(f"{waiting:,} waiting: {', '.join(_reasons(facts))}")
     if facts.uncertain:
-        parts.append(
-            f"{facts.uncertain:,} uncertain: may have arrived, so a person decides (resolve_uncertain)"
-        )
+        parts.append(f"{facts.uncertain:,} uncertain: {', '.join(_uncertain(facts))}")
     return "; ".join(parts)
+
+
+def _uncertain(facts: Facts) -> list[str]:
+    held = facts.uncertain - facts.looked_for - facts.resent
+    kinds = []
+    if facts.looked_for:
+        when = _from_now(facts.look_at, facts.now)
+        kinds.append((facts.looked_for, f"looked for in the Sent folder (next look {when})"))
+    if facts.resent:
+        kinds.append((facts.resent, f"sent again {_from_now(facts.resend_at, facts.now)}"))
+    if held > 0:
+        kinds.append((held, "may have arrived, so a person decides (resolve_uncertain)"))
+    return [kinds[0][1]] if len(kinds) == 1 else [f"{count:,} {what}" for count, what in kinds]
+
+
+def _from_now(moment: datetime | None, now: datetime) -> str:
+    return clock(moment, now) if moment and moment > now else "within a minute"
 
 
 def _reasons(facts: Facts) -> list[str]:
@@ -103,18 +136,24 @@ def _blocked_accounts(facts: Facts) -> list[str]:
     enabled = [a for a in facts.accounts if a.state != "disabled"]
     if not enabled:
         return ["no account is enabled"]
-    full = [a for a in enabled if a.state == "full"]
     paused = [a for a in enabled if a.state == "paused"]
-    return [*_full(full, facts.now), *_paused(paused, facts.now)]
+    held = [
+        _held([a for a in enabled if a.state in ("full", "spaced") and a.held_by == limit], limit, facts.now)
+        for limit in LIMITS
+    ]
+    return [*filter(None, held), *_paused(paused, facts.now)]
 
 
-def _full(full: Sequence[Account], now: datetime) -> list[str]:
-    if not full:
-        return []
-    frees = [a.frees_at for a in full if a.frees_at]
-    when = f" (next frees {clock(min(frees), now)})" if frees else ""
-    verb = "has used its" if len(full) == 1 else "have used their"
-    return [f"{_count(len(full), 'account')} {verb} 24 h limit{when}"]
+def _held(held: Sequence[Account], limit: str, now: datetime) -> str:
+    if not held:
+        return ""
+    frees = [a.frees_at for a in held if a.frees_at]
+    when = clock(min(frees), now) if frees else ""
+    if limit == "spacing":
+        verb = "waits for its" if len(held) == 1 else "wait for their"
+        return f"{_count(len(held), 'account')} {verb} spacing{f' (next sends {when})' if when else ''}"
+    verb = "has used its" if len(held) == 1 else "have used their"
+    return f"{_count(len(held), 'account')} {verb} {LIMITS[limit]}{f' (next frees {when})' if when else ''}"
 
 
 def _paused(paused: Sequence[Account], now: datetime) -> list[str]:

@@ -18,8 +18,9 @@ import psutil
 from django.conf import settings
 from django.db import Error, connection
 
+from accounts.clock import database_now
 from sending import health, lifeline
-from sending.status import database_now, last_sign
+from sending.status import last_sign
 
 logger = logging.getLogger("sending")
 

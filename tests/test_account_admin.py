@@ -33,6 +33,9 @@ def form(**changes: object) -> dict[str, object]:
         "provider": "custom", "email": "news@sender.example", "name": "", "from_name": "", "reply_to": "",
         "username": "", "new_password": "", "host": "smtp.sender.example", "port": "", "security": "",
         "daily_limit": "100", "is_enabled": "on", "imap_host": "", "imap_port": "993",
+        "limit_window": "rolling", "time_zone": "UTC", "hourly_limit": "", "minute_limit": "", "spacing": "0",
+        "spacing_jitter": "0", "warm_up_start": "", "warm_up_step": "10", "warm_up_since_0": "",
+        "warm_up_since_1": "",
         **changes,
     }  # fmt: skip
 

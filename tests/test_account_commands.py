@@ -107,6 +107,11 @@ def test_the_spaces_in_a_copied_app_password_are_not_part_of_it(monkeypatch):
         (("--host", "smtp.sender.example", "--port", "0"), "Give --port"),
         (("--host", "smtp.sender.example", "--port", "65536"), "Port: Ensure this value is less than"),
         (("--reply-to", "nonsense", *LOCAL), "Reply to: Enter a valid email address."),
+        (("--imap-host", "imap://x", *LOCAL), "Imap host: Enter the host's name alone"),
+        (
+            ("--imap-host", "imap.sender.example", "--imap-security", "none", *LOCAL),
+            "Imap security: The password would cross the network unencrypted",
+        ),
         (("--name", "x" * 101, *LOCAL), "Name: Ensure this value has at most 100 characters"),
         (("--from-name", "A\r\nBcc: x", *LOCAL), "From name: This has a character that can't be printed."),
         (("--email", "a@b\udce4.example", *LOCAL), "Email: "),
@@ -126,6 +131,33 @@ def test_it_refuses_what_cannot_work_in_a_sentence(arguments, reason):
     assert "\n" not in str(refused.value)
     assert refused.value.returncode == 1
     assert SmtpAccount.objects.count() == 1
+
+
+def test_the_sent_folder_is_told_by_options():
+    account = add(*LOCAL, "--imap-host", "imap.sender.example", "--imap-security", "starttls")
+    assert (account.imap_host, account.imap_port, account.imap_security) == (
+        "imap.sender.example", 143, "starttls"
+    )  # fmt: skip
+    assert account.when_unproven == "hold"
+    other = add(
+        *LOCAL, "--imap-host", "localhost", "--imap-port", 1143, "--imap-security", "none",
+        "--when-unproven", "resend", email="b@sender.example",
+    )  # fmt: skip
+    assert (other.imap_port, other.imap_security, other.when_unproven) == (1143, "none", "resend")
+
+
+def test_check_account_fails_where_it_sends_but_the_sent_folder_cannot_be_read():
+    out = StringIO()
+    with LocalSmtpServer({"me": PASSWORD}) as server:
+        make_account(
+            port=server.port, username="me", password=PASSWORD, imap_host="127.0.0.1", imap_port=9,
+            imap_security="none",
+        )  # fmt: skip
+        with pytest.raises(CommandError, match="1 of 1 accounts send, but their Sent folder can't be read"):
+            call_command("check_account", stdout=out)
+    assert "ok      a1@sender.example: The connection works. Uncertain mail can't be looked for: " in (
+        out.getvalue()
+    )
 
 
 def test_check_account_says_it_works():

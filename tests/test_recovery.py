@@ -150,7 +150,7 @@ def test_a_mail_counts_once_against_its_account_before_and_after_it_is_settled(h
     account = mails()[0].account_id
 
     def used():
-        return capacity.used([account])[account]
+        return capacity.look([account])[account].used
 
     assert used() == 5  # claimed
     log(hold, mails()[0])
@@ -172,10 +172,10 @@ def test_an_uncertain_mail_without_a_ledger_row_counts_and_keeps_counting_once_r
     account = mails()[0].account_id
     expire()
     settle.recover()
-    assert capacity.used([account]) == {account: 1}
+    assert capacity.look([account])[account].used == 1
     uncertain = QueuedEmail.objects.get(status="uncertain")
     resolve_as_sent([uncertain.pk])
-    assert capacity.used([account]) == {account: 1}
+    assert capacity.look([account])[account].used == 1
     assert SendLog.objects.get().phase == "resolution"
 
 

@@ -75,6 +75,7 @@ def test_production_names_the_one_thing_that_it_lacks(name):
         ("BATCHWISE_ENV", "prod", "must be development or production, not 'prod'"),
         ("WORKERS", "many", "must be a whole number, 1 or more"),
         ("SMTP_TIMEOUT", "0", "must be a whole number, 1 or more"),
+        ("SENT_FOLDER_LOOKS", "60,30", "must be rising whole numbers"),
         ("TIME_ZONE", "Nowhere", "must be a name such as Europe/Berlin"),
         ("LOG_LEVEL", "loud", "must be INFO or DEBUG"),
         ("SECURE_SSL_REDIRECT", "perhaps", "must be true or false"),
@@ -103,7 +104,7 @@ def test_a_wrong_password_is_never_shown():
 
 
 def test_the_production_example_names_every_variable_that_is_read():
-    functions = r"env\.str|whole_number|yes_or_no|words|choice|environ\.get"
+    functions = r"env\.str|whole_number|rising_numbers|yes_or_no|words|choice|environ\.get"
     readers = rf"""(?:{functions})\(\s*["']([A-Z_]+)["']"""
     code = "".join((ROOT / "config" / name).read_text() for name in SOURCES)
     read = set(re.findall(readers, code))

@@ -16,7 +16,7 @@ def why(**facts) -> str:
 
 
 def full(frees_at=None) -> Account:
-    return Account("full", frees_at=frees_at)
+    return Account("full", frees_at=frees_at, held_by="24 h")
 
 
 def test_nothing_waits_then_nothing_is_said():

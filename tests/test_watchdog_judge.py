@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
+from accounts.clock import database_now
 from sending.models import Heartbeat
-from sending.status import database_now
 from sending.watchdog import Judge
 from tests.factories import make_account
 from tests.queue_rows import make_queue, queued

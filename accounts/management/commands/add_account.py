@@ -6,9 +6,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import ngettext
 
 from accounts.actions import add_account
+from accounts.limits import Window
 from accounts.management.options import add_options, given, sentence
 from accounts.presets import PRESETS
 from accounts.words import number
+
+WINDOWS: dict[str, str] = {Window.ROLLING: "in 24 hours", Window.CALENDAR: "a calendar day"}
 
 
 class Command(BaseCommand):
@@ -27,8 +30,15 @@ class Command(BaseCommand):
         except ValidationError as error:
             raise CommandError(sentence(error)) from None
         told = ngettext(
-            "Added %(email)s: at most %(count)s mail in 24 hours. Try it: manage.py check_account %(email)s",
-            "Added %(email)s: at most %(count)s mails in 24 hours. Try it: manage.py check_account %(email)s",
+            "Added %(email)s: at most %(count)s mail %(window)s. Try it: manage.py check_account %(email)s",
+            "Added %(email)s: at most %(count)s mails %(window)s. Try it: manage.py check_account %(email)s",
             account.daily_limit,
         )
-        self.stdout.write(told % {"email": account.email, "count": number(account.daily_limit)})
+        self.stdout.write(
+            told
+            % {
+                "email": account.email,
+                "count": number(account.daily_limit),
+                "window": WINDOWS[account.limit_window],
+            }
+        )

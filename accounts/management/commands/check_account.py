@@ -18,9 +18,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, email: str | None, **options: Any) -> None:
         accounts = _accounts(email)
-        failed = 0
+        failed = unread = 0
         for account, check in check_accounts(accounts):
             failed += not check.ok
+            unread += bool(check.unread)
             self.stdout.write(f"{'ok' if check.ok else 'FAILED':6}  {account.email}: {check}")
         if failed:
             told = ngettext(
@@ -29,6 +30,10 @@ class Command(BaseCommand):
                 len(accounts),
             )
             raise CommandError(told % {"failed": number(failed), "count": number(len(accounts))})
+        if unread:
+            raise CommandError(
+                f"{unread} of {len(accounts)} accounts send, but their Sent folder can't be read: see above."
+            )
 
 
 def _accounts(email: str | None) -> list[SmtpAccount]:

@@ -3,12 +3,15 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import ngettext
 
 from accounts.words import number
-from sending import actions
+from sending import actions, uncertain
 from sending.campaign import campaign_model
 from sending.models import QueuedEmail
+
+LINES = "{email}  {campaign}  {account}  {message_id}  {why}\n    {looked} {next}"
 
 
 class Command(BaseCommand):
@@ -34,7 +37,10 @@ class Command(BaseCommand):
             raise CommandError("Say which: name addresses, --campaign NAME, or --all.")
         resolve = actions.resolve_as_sent if options["sent"] else actions.resolve_by_resending
         count = resolve([mail.pk for mail in mails])
-        return _told(count, as_sent=options["sent"])
+        said = _told(count, as_sent=options["sent"])
+        if left := len(mails) - count:
+            said += f"; {left:,} stay as they are: {actions.WHY_LEFT}"
+        return said
 
     def _chosen(self, options: dict[str, Any]) -> list[QueuedEmail]:
         mails = QueuedEmail.objects.filter(status=QueuedEmail.Status.UNCERTAIN).order_by("id")
@@ -51,21 +57,27 @@ class Command(BaseCommand):
         return chosen
 
     def _list(self, mails: list[QueuedEmail], as_json: bool) -> str:
-        rows = [
-            {
-                "email": mail.email,
-                "campaign": str(mail.campaign),
-                "account": str(mail.account),
-                "message_id": mail.message_id,
-                "why": mail.last_reply,
-            }
-            for mail in mails
-        ]
+        told = uncertain.tell(mails)
+        rows = [_row(mail, told[mail.pk]) for mail in mails]
         if as_json:
-            return json.dumps(rows, ensure_ascii=False, indent=2)
-        lines = ["  ".join(row.values()) for row in rows]
+            return json.dumps(rows, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
+        blocks = [LINES.format(**row) for row in rows]
         count = ngettext("%(count)s uncertain email", "%(count)s uncertain emails", len(rows))
-        return "\n".join([*lines, count % {"count": number(len(rows))}])
+        return "\n".join([*blocks, count % {"count": number(len(rows))}])
+
+
+def _row(mail: QueuedEmail, told: uncertain.Told) -> dict[str, Any]:
+    return {
+        "email": mail.email,
+        "campaign": str(mail.campaign),
+        "account": str(mail.account),
+        "message_id": mail.message_id,
+        "why": mail.last_reply,
+        "since": told.since,
+        "phase": told.phase,
+        "looked": told.looked,
+        "next": told.what_next,
+    }
 
 
 def _told(count: int, *, as_sent: bool) -> str:

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sending', '0005_scope_of_a_reply'),
+        ('sending', '0006_sent_folder_look'),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db.models import Q
 class Migration(migrations.Migration):
     """Serves the list of a campaign's recipients by state, where no other index does."""
 
-    dependencies = [("sending", "0004_heartbeat_of_each_cluster")]
+    dependencies = [("sending", "0007_resolve_permission")]
     operations = [
         migrations.AddIndex(
             model_name="queuedemail",

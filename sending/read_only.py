@@ -1,0 +1,74 @@
+"""Tables of the admin that are only looked at: the large ones, and what happened to a mail."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from sending.models import SendLog, SentFolderLook
+from sending.paginator import MOST, FirstRowsPaginator
+
+
+class ReadOnly(admin.ModelAdmin):
+    """A table that grows to millions of rows: to look at, quickly, and to change nowhere."""
+
+    actions: Any = None
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = FirstRowsPaginator
+    list_per_page = 50
+    sortable_by = ()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        """The list; where it ends before all that matches, its title says so."""
+        response = super().changelist_view(request, extra_context)
+        context = getattr(response, "context_data", None) or {}
+        if "cl" in context:
+            name = str(self.opts.verbose_name_plural).capitalize()
+            is_cut = context["cl"].result_count >= MOST
+            context["title"] = f"{name}: the first {MOST:,} that match" if is_cut else name
+        return response
+
+
+class _OnlyLookedAt(admin.TabularInline):
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LedgerInline(_OnlyLookedAt):
+    """What happened to this mail, attempt by attempt."""
+
+    model = SendLog
+    fields = ("at", "account", "outcome", "phase", "code", "enhanced_code", "text", "duration")
+    readonly_fields = fields
+    verbose_name_plural = "attempts"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SendLog]:
+        return super().get_queryset(request).select_related("account").order_by("id")
+
+
+class LooksInline(_OnlyLookedAt):
+    """How often it was looked for in the Sent folder while it was uncertain, and what came of it."""
+
+    model = SentFolderLook
+    fields = ("at", "result")
+    readonly_fields = fields
+
+    @admin.display(description="result")
+    def result(self, look: SentFolderLook) -> str:
+        return str(look)

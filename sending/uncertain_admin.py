@@ -1,0 +1,139 @@
+"""Uncertain emails: what is known about each, what happens next, and what a person can decide."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from sending import actions, reconcile, uncertain
+from sending.filters import AccountFilter, CampaignFilter
+from sending.models import QueuedEmail, UncertainEmail
+from sending.read_only import LedgerInline, LooksInline, ReadOnly
+
+
+@admin.register(UncertainEmail)
+class UncertainEmailAdmin(ReadOnly):
+    """Only looked at, but for three actions, each for who may resolve uncertain emails."""
+
+    list_display = ("email", "of", "known")
+    list_select_related = ("campaign", "account")
+    list_filter = (CampaignFilter, AccountFilter)
+    actions = ("look_now", "arrived", "send_again")
+    fields = (
+        "email", "campaign", "account", "message_id", "since", "phase", "last_word", "looked", "what_next"
+    )  # fmt: skip
+    readonly_fields = ("since", "phase", "last_word", "looked", "what_next")
+    inlines = (LedgerInline, LooksInline)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[UncertainEmail]:
+        return super().get_queryset(request).filter(status=QueuedEmail.Status.UNCERTAIN)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("sending.view_queuedemail") or self.has_resolve_permission(request)
+
+    def has_resolve_permission(self, request: HttpRequest) -> bool:
+        """Asked by the actions, on the server: whether the user may decide over uncertain emails."""
+        return request.user.has_perm("sending.resolve_queuedemail")
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Finds out what is known for all mails of the page at once."""
+        changelist = super().get_changelist_instance(request)
+        told = uncertain.tell(changelist.result_list)
+        for mail in changelist.result_list:
+            mail.told = told[mail.pk]
+        return changelist
+
+    # --- What a person can do ---
+
+    @admin.action(description="Look in the Sent folder now", permissions=["resolve"])
+    def look_now(self, request: HttpRequest, queryset: QuerySet[UncertainEmail]) -> None:
+        done = reconcile.look_now(queryset.values_list("pk", flat=True))
+        self.message_user(request, f"Looked: {done}.", messages.WARNING if done.unread else messages.SUCCESS)
+        for account, problem in done.problems.items():
+            self.message_user(request, f"{account}: {problem}", messages.ERROR)
+        if done.unasked:
+            self.message_user(
+                request,
+                f"{done.unasked:,} can't be looked for: their accounts have no IMAP host.",
+                messages.WARNING,
+            )
+
+    @admin.action(description="They arrived: count as sent", permissions=["resolve"])
+    def arrived(self, request: HttpRequest, queryset: QuerySet[UncertainEmail]) -> None:
+        mails = list(queryset)
+        count = actions.resolve_as_sent([mail.pk for mail in mails])
+        self._remember(request, mails, "Counted as sent: a person knows that it arrived.")
+        self.message_user(request, f"{count:,} emails count as sent", messages.SUCCESS)
+
+    @admin.action(description="Send them again (may arrive twice) …", permissions=["resolve"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[UncertainEmail]) -> HttpResponse | None:
+        mails = list(queryset)
+        if "confirmed" not in request.POST:
+            return self._ask(request, mails)
+        count = actions.resolve_by_resending([mail.pk for mail in mails])
+        self._remember(request, mails, "To be sent again: a person decided so.")
+        self.message_user(request, f"{count:,} emails go out again", messages.SUCCESS)
+        if left := len(mails) - count:
+            self.message_user(request, f"{left:,} stay as they are: {actions.WHY_LEFT}.", messages.WARNING)
+        return None
+
+    def _ask(self, request: HttpRequest, mails: list[UncertainEmail]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Send again?",
+            "opts": self.opts,
+            "mails": mails,
+        }
+        return TemplateResponse(request, "admin/sending/uncertainemail/send_again.html", context)
+
+    def _remember(self, request: HttpRequest, mails: list[UncertainEmail], what: str) -> None:
+        LogEntry.objects.log_actions(request.user.pk, mails, CHANGE, what)  # type: ignore[arg-type]
+
+    # --- What is shown ---
+
+    @staticmethod
+    def _told(mail: UncertainEmail) -> uncertain.Told:
+        if not hasattr(mail, "told"):
+            mail.told = uncertain.tell([mail])[mail.pk]  # type: ignore[attr-defined]
+        return mail.told  # type: ignore[attr-defined]
+
+    @admin.display(description="since")
+    def since(self, mail: UncertainEmail) -> str:
+        since = self._told(mail).since
+        return date_format(timezone.localtime(since), "SHORT_DATETIME_FORMAT") if since else ""
+
+    @admin.display(description="how far it came")
+    def phase(self, mail: UncertainEmail) -> str:
+        return self._told(mail).phase
+
+    @admin.display(description="last word")
+    def last_word(self, mail: UncertainEmail) -> str:
+        return self._told(mail).last_word
+
+    @admin.display(description="campaign, account, since")
+    def of(self, mail: UncertainEmail) -> SafeString:
+        return _lines(str(mail.campaign), str(mail.account), self.since(mail))
+
+    @admin.display(description="what is known")
+    def known(self, mail: UncertainEmail) -> SafeString:
+        told = self._told(mail)
+        return _lines(told.last_word, told.looked, told.what_next)
+
+    @admin.display(description="Sent folder")
+    def looked(self, mail: UncertainEmail) -> str:
+        return self._told(mail).looked
+
+    @admin.display(description="what happens next")
+    def what_next(self, mail: UncertainEmail) -> str:
+        return self._told(mail).what_next
+
+
+def _lines(*lines: str) -> SafeString:
+    return format_html_join("", "<div>{}</div>", ((line,) for line in lines if line))

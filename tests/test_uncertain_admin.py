@@ -1,0 +1,187 @@
+"""Uncertain emails in the admin and on the command line: what is known, and what a person can decide."""
+
+import json
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
+
+from campaigns.actions import cancel_campaign
+from sending.models import Batch, QueuedEmail, SendLog
+from sending.status import queue_status
+from tests.factories import make_account
+from tests.imap_fixtures import USER, imap_of
+from tests.queue_rows import make_queue, queued
+
+pytestmark = pytest.mark.django_db
+LIST = "/admin/sending/uncertainemail/"
+
+
+def make_uncertain(account, count=1, campaign=None):
+    mails = make_queue(
+        campaign or queued(), "uncertain", count, account, attempts=1, last_reply="The connection was lost."
+    )
+    Batch.objects.update(finished=Now() - timedelta(seconds=10))
+    return mails
+
+
+def act(client, action, *mails, **data):
+    data |= {"action": action, "_selected_action": [mail.pk for mail in mails]}
+    return client.post(LIST, data, follow=True)
+
+
+def said(response):
+    return [str(message) for message in response.context["messages"]]
+
+
+def states(*mails):
+    return [QueuedEmail.objects.get(pk=mail.pk).status for mail in mails]
+
+
+@pytest.fixture
+def mails():
+    return make_uncertain(make_account(), 3)
+
+
+def test_the_list_tells_what_is_known_and_what_happens_next(admin_client, mails):
+    make_queue(queued("Other"), "sent")
+    page = admin_client.get(LIST)
+    assert [mail.pk for mail in page.context_data["cl"].result_list] == [mail.pk for mail in mails]
+    text = page.content.decode()
+    for words in ("Uncertain emails", "The connection was lost.", "Not looked for.", "A person decides"):
+        assert words in text
+
+
+def test_the_list_takes_the_same_number_of_queries_however_long_it_is(admin_client, mails):
+    with CaptureQueriesContext(
+        connection,
+    ) as few:
+        admin_client.get(LIST)
+    make_uncertain(make_account("a2"), 20, queued("Second"))
+    with CaptureQueriesContext(connection) as many:
+        admin_client.get(LIST)
+    assert len(many) == len(few)
+
+
+def test_a_page_shows_the_attempts_and_the_looks_and_changes_nothing(admin_client, mails):
+    SendLog.objects.create(
+        queued_email=mails[0], batch=mails[0].batch, account=mails[0].account, phase="dot",
+        outcome="uncertain", duration=1,
+    )  # fmt: skip
+    page = admin_client.get(f"{LIST}{mails[0].pk}/change/").content.decode()
+    assert "Final dot" in page
+    assert "Looks in the Sent folder" in page
+    assert 'name="_save"' not in page
+
+
+def test_those_that_arrived_count_as_sent_and_the_history_says_who_decided(admin_client, admin_user, mails):
+    response = act(admin_client, "arrived", *mails[:2])
+    assert said(response) == ["2 emails count as sent"]
+    assert states(*mails) == ["sent", "sent", "uncertain"]
+    assert [entry.user for entry in LogEntry.objects.all()] == [admin_user] * 2
+
+
+def test_sending_again_asks_first_and_then_does_it(admin_client, mails):
+    response = act(admin_client, "send_again", *mails[:2])
+    assert states(*mails) == ["uncertain"] * 3
+    text = " ".join(response.content.decode().split())
+    assert "already gets the same email once more" in text
+    assert mails[0].email in text
+    assert mails[2].email not in text
+    response = act(admin_client, "send_again", *mails[:2], confirmed="yes")
+    assert said(response) == ["2 emails go out again"]
+    assert states(*mails) == ["pending", "pending", "uncertain"]
+
+
+def test_mails_of_a_cancelled_campaign_are_not_sent_again_and_it_is_said(admin_client, mails):
+    cancel_campaign(mails[0].campaign)
+    response = act(admin_client, "send_again", mails[0], confirmed="yes")
+    assert "1 stay as they are: their campaign is cancelled, or they were resolved meanwhile." in said(
+        response
+    )
+    assert states(mails[0]) == ["uncertain"]
+
+
+def test_looking_now_settles_what_is_there_and_tells_of_the_others(admin_client, dovecot):
+    there, missing = make_uncertain(make_account(**imap_of(dovecot)), 2)
+    (unasked,) = make_uncertain(make_account("a2"), 1, queued("Second"))
+    dovecot.file_sent(USER, f"Message-ID: {there.message_id}\r\n\r\nHello\r\n".encode())
+    response = act(admin_client, "look_now", there, missing, unasked)
+    assert said(response) == [
+        "Looked: 1 found in the Sent folder, 1 not there, 0 could not be looked for, 0 sent again.",
+        "1 can't be looked for: their accounts have no IMAP host.",
+    ]
+    assert states(there, missing, unasked) == ["sent", "uncertain", "uncertain"]
+    dovecot.stop()
+    assert any("Nothing listens on" in text for text in said(act(admin_client, "look_now", missing)))
+
+
+@pytest.mark.parametrize("action", ["arrived", "send_again", "look_now"])
+def test_who_may_only_look_decides_nothing(client, mails, action):
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_queuedemail"))
+    client.force_login(viewer)
+    assert client.get(LIST).status_code == 200
+    act(client, action, *mails, confirmed="yes")
+    assert states(*mails) == ["uncertain"] * 3
+    viewer.user_permissions.add(Permission.objects.get(codename="resolve_queuedemail"))
+    act(client, "arrived", *mails)
+    assert states(*mails) == ["sent"] * 3
+
+
+def test_who_may_not_even_look_sees_nothing(client, mails):
+    client.force_login(User.objects.create_user("other", is_staff=True))
+    assert client.get(LIST).status_code == 403
+    assert client.get(f"{LIST}{mails[0].pk}/change/").status_code == 403
+
+
+def test_nothing_happens_on_get(admin_client, mails):
+    admin_client.get(LIST, {"action": "arrived", "_selected_action": mails[0].pk})
+    assert states(*mails) == ["uncertain"] * 3
+
+
+def run(*arguments):
+    out = StringIO()
+    call_command("resolve_uncertain", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_tells_the_same(mails):
+    told = json.loads(run("--json"))
+    assert len(told) == 3
+    assert {"email", "campaign", "account", "message_id", "why"} < set(told[0])
+    assert told[0]["looked"] == "Not looked for."
+    assert told[0]["next"] == "A person decides: the account has no IMAP host to look for it."
+    text = run()
+    assert told[0]["next"] in text
+    assert text.endswith("3 uncertain emails\n")
+
+
+def test_the_command_resolves_those_that_it_is_told(mails):
+    assert run("--sent", mails[0].email) == "1 emails count as sent\n"
+    assert run("--resend", mails[1].email) == "1 emails go out again\n"
+    cancel_campaign(mails[2].campaign)
+    assert "1 stay as they are: their campaign is cancelled" in run("--resend", "--all")
+    assert states(mails[0], mails[2]) == ["sent", "uncertain"]
+    with pytest.raises(CommandError, match="Say which"):
+        run("--sent")
+
+
+def test_the_status_says_when_it_is_looked_for_next(dovecot):
+    make_uncertain(make_account(**imap_of(dovecot)), 2)
+    make_uncertain(make_account("a2"), 1, queued("Second"))
+    make_uncertain(make_account("a3", when_unproven="resend"), 1, queued("Third"))
+    status = queue_status()
+    first, second, third = (campaign["waiting"] for campaign in status["campaigns"])
+    assert first.startswith("2 uncertain: looked for in the Sent folder (next look ")
+    assert second == "1 uncertain: may have arrived, so a person decides (resolve_uncertain)"
+    assert third.startswith("1 uncertain: sent again ")
+    assert status["waiting"].startswith("4 uncertain: 2 looked for in the Sent folder (next look ")
+    assert ", 1 sent again " in status["waiting"]
+    assert status["waiting"].endswith(", 1 may have arrived, so a person decides (resolve_uncertain)")
