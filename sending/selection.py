@@ -7,6 +7,7 @@ in the order of the queue.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Lower
@@ -53,7 +54,7 @@ class Selection:
 
     def mails(self) -> QuerySet[QueuedEmail]:
         """All of them, in order."""
-        mails = QueuedEmail.objects.filter(campaign=self.campaign).alias(address=Lower("email"))
+        mails: Any = QueuedEmail.objects.filter(campaign=self.campaign).alias(address=Lower("email"))
         if self.status:
             mails = mails.filter(status=self.status)
         if self.address:

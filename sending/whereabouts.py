@@ -11,6 +11,7 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.models import SmtpAccount
 from sending import uncertain
 from sending.models import Batch, Pacing, QueuedEmail, SendLog
 from sending.waiting import clock
@@ -47,6 +48,11 @@ class Told:
     reply: str
     why: str
 
+    @property
+    def account(self) -> SmtpAccount | None:
+        """That it is or was handed over by; of one that went back to the queue, that of its last attempt."""
+        return self.mail.account or (self.attempt.account if self.attempt else None)
+
 
 @dataclass(frozen=True)
 class _Known:
@@ -72,8 +78,9 @@ def tell(mails: Sequence[QueuedEmail], status: dict[str, Any], campaign: dict[st
 
 def last_attempts(mails: Iterable[int]) -> dict[int, SendLog]:
     """The newest ledger row of each of these mails (ids) that has one."""
-    rows = SendLog.objects.filter(queued_email__in=list(mails)).order_by("queued_email", "-id")
-    return {row.queued_email_id: row for row in rows.distinct("queued_email")}
+    rows = SendLog.objects.filter(queued_email__in=list(mails)).select_related("account")
+    newest = rows.order_by("queued_email_id", "-id").distinct("queued_email_id")
+    return {row.queued_email_id: row for row in newest}
 
 
 def _read(mails: Sequence[QueuedEmail], status: dict[str, Any], campaign: dict[str, Any]) -> _Known:
@@ -172,9 +179,11 @@ def _in_line(mail: QueuedEmail, known: _Known) -> list[str]:
     else:
         place = _("%s in line") % ordinal(ahead + 1) if ahead else _("next in line")
     if earlier := known.campaign["ahead"]:
-        return [place, _("after %(count)s other campaigns") % {"count": earlier}] if earlier > 1 else [
-            place, _("after another campaign")
-        ]
+        return (
+            [place, _("after %(count)s other campaigns") % {"count": earlier}]
+            if earlier > 1
+            else [place, _("after another campaign")]
+        )
     return [place]
 
 
@@ -191,7 +200,7 @@ def _in_batch(mail: QueuedEmail, logged: SendLog | None, known: _Known) -> str:
 
 
 def _retry(mail: QueuedEmail, known: _Known) -> str:
-    told = {"number": mail.attempts, "most": known.max_retries}
+    told: dict[str, Any] = {"number": mail.attempts, "most": known.max_retries}
     if mail.next_attempt_at is None or mail.next_attempt_at <= known.now:
         return _("retry is due (%(number)s of %(most)s)") % told
     told["at"] = clock(mail.next_attempt_at, known.now)

@@ -99,7 +99,9 @@ def test_the_letter_in_the_preview_is_framed_by_us_alone_and_runs_no_script(admi
     response = admin_client.get(reverse("admin:campaigns_campaign_letter", args=[campaign.pk]))
     assert response.content.decode() == '<p style="color: red">Person1'
     policy = response["Content-Security-Policy"].split("; ")
-    assert {"sandbox", "default-src 'none'", "style-src 'unsafe-inline'", "frame-ancestors 'self'"} <= {*policy}
+    assert {"sandbox", "default-src 'none'", "style-src 'unsafe-inline'", "frame-ancestors 'self'"} <= {
+        *policy
+    }
     assert not any(part.startswith("script-src") for part in policy)
     assert response["X-Frame-Options"] == "SAMEORIGIN"
 
