@@ -1,5 +1,7 @@
 """The campaign screens: what staff see, what they may change, and what is refused."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
