@@ -262,7 +262,7 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
     def letter_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """GET: the HTML part for the first contact, alone, as the preview's frame shows it."""
         campaign = self.get_object(request, str(pk))
-        if campaign is None or not self.has_view_permission(request, campaign):
+        if not (campaign and self.has_view_permission(request, campaign) and may_see_letters(request)):
             raise Http404
         contact = _first_contact(campaign)
         letter = composing.compose_for(campaign, contact) if contact else None

@@ -10,7 +10,16 @@ from django.utils.translation import gettext_lazy as _
 SECTIONS = (
     (_("Write"), ("campaigns.campaign", "campaigns.contact", "campaigns.contactlist")),
     (_("Send"), ("accounts.smtpaccount", "sending.pacing", "sending.suppression")),
-    (_("Look up"), ("sending.queuedemail", "sending.sendlog", "sending.batch", "sending.heartbeat")),
+    (
+        _("Look up"),
+        (
+            "sending.queuedemail",
+            "sending.uncertainemail",
+            "sending.sendlog",
+            "sending.batch",
+            "sending.heartbeat",
+        ),
+    ),
 )
 
 

@@ -16,12 +16,17 @@ from django.views.decorators.http import require_POST
 
 from accounts.actions import resume_account
 from accounts.models import SmtpAccount
-from sending import freshness, history, outlook
+from sending import freshness, last_hours, outlook
 from sending.status import OPEN, STATES, last_batches, last_sign, queue_status, sent_today
 
 # The page shows what these let one see elsewhere.
 PERMISSIONS = ("sending.view_queuedemail", "campaigns.view_campaign", "accounts.view_smtpaccount")
 MOST_CAMPAIGNS = 30  # those that move and, after them, the latest ones
+
+
+def front_page(request: HttpRequest) -> HttpResponse:
+    """GET /admin/: the dashboard, or all tables for who may not see so much."""
+    return dashboard(request) if request.user.has_perms(PERMISSIONS) else admin.site.index(request)
 
 
 def dashboard(request: HttpRequest) -> HttpResponse:
@@ -47,7 +52,7 @@ def resume(request: HttpRequest, account_id: int) -> HttpResponse:
     if not _may_resume(request):
         raise PermissionDenied
     resume_account(account.pk)
-    LogEntry.objects.log_actions(request.user.pk, [account], CHANGE, _("Resumed"), single_object=True)
+    LogEntry.objects.log_actions(request.user.pk or 0, [account], CHANGE, _("Resumed"), single_object=True)
     messages.success(request, _("“%(account)s” sends again.") % {"account": account})
     return redirect("admin:index")
 
@@ -75,7 +80,7 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
         "accounts": [outlook.with_words(account) for account in status["accounts"]],
         "campaigns": _shown(status, now),
         "hidden_campaigns": max(0, len(status["campaigns"]) - MOST_CAMPAIGNS),
-        "history": history.last_hours(now),
+        "history": last_hours.history(now),
         "batches": batches,
         "queue_remaining": status["pending"] + status["retry"],
         "is_first_run": not (status["accounts"] and batches),

@@ -1,10 +1,12 @@
 """When campaigns will be finished. Pure: no database, no clock of its own.
 
 Time is walked through in steps. In each, campaigns take their turn in the order of sending, and take
-what the pace and their accounts have left; what an account hands over is free again 24 hours later.
-Retries, new campaigns and accounts that get paused on the way are not foreseen: it is an estimate.
+what the pace and their accounts have left; what an account hands over is free again when its 24 hours
+or its day are over. Retries, new campaigns, accounts that get paused on the way and the steps of a
+warm-up are not foreseen: it is an estimate.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,15 +20,19 @@ USUAL_SECONDS = 0.5  # of an attempt, where none was measured
 
 @dataclass(frozen=True)
 class Account:
-    """left: mails that it may take at `now`; freed: (when, how many) of its 24 hours come free.
+    """left: mails of its day that it may take at `now`; freed: (when, how many) of them come free.
 
-    usable_from: the end of its pause; None for one that waits for a person.
+    usable_from: the end of its pause; None for one that waits for a person. day_ends: for a limit of the
+    calendar day, when that ends; without it the limit is of rolling 24 hours. per_minute: what spacing
+    and shorter limits let out.
     """
 
     id: int
     left: int
     usable_from: datetime | None
     freed: Sequence[tuple[datetime, int]] = ()
+    day_ends: datetime | None = None
+    per_minute: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,9 @@ class _Walk:
         self.left = {account.id: account.left for account in self.accounts}
         self.usable_from = {account.id: account.usable_from for account in self.accounts}
         self.freed = {account.id: sorted(account.freed) for account in self.accounts}
+        self.day_ends = {account.id: account.day_ends for account in self.accounts}
+        minutes = STEP.total_seconds() / 60
+        self.most = {account.id: max(1, account.per_minute * minutes) for account in self.accounts}
         self.owed = 0.0  # a slow pace sends one mail in several steps
 
     def step(self) -> bool:
@@ -95,6 +104,7 @@ class _Walk:
         self._free()
         self.owed += self.per_step
         room = whole = int(self.owed)
+        self.room = dict(self.most)
         waits = False
         for campaign in self.campaigns:
             usable = self._usable(campaign)
@@ -138,10 +148,19 @@ class _Walk:
         total = sum(self.left[account] for account in usable)
         taken = 0
         for account in usable:
-            share = min(self.left[account], -(-wanted * self.left[account] // max(total, 1)), wanted - taken)
+            fair = -(-wanted * self.left[account] // max(total, 1))
+            share = int(min(self.left[account], fair, wanted - taken, self.room[account]))
             if share <= 0:
                 continue
             self.left[account] -= share
-            self.freed[account].append((self.at + STEP + WINDOW, share))
+            self.room[account] -= share
+            self.freed[account].append((self._frees_at(account), share))
             taken += share
         return taken
+
+    def _frees_at(self, account: int) -> datetime:
+        """When a mail that is sent in this step stops counting."""
+        day_ends = self.day_ends[account]
+        if day_ends is None:
+            return self.at + STEP + WINDOW
+        return day_ends + WINDOW * max(0, (self.at - day_ends) // WINDOW + 1)

@@ -1,12 +1,13 @@
 """How campaigns stand, as staff are shown it: the word for the state, progress, rate, and when they end."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from sending import forecast, history
+from sending import forecast, last_hours
 from sending.models import Pacing
 from sending.status import OPEN, STATES
 
@@ -30,7 +31,7 @@ def of(campaigns: Iterable[dict[str, Any]], status: dict[str, Any], now: datetim
     """These campaigns of queue_status(), each with: label and tone of its state; done, open and total;
     rate, its mails of the last hour; finish, when it ends as far as can be foreseen, or None."""
     moving = [one for one in status["campaigns"] if any(one[state] for state in OPEN)]
-    rates = history.rates()
+    rates = last_hours.rates()
     finish = _finish(status, moving, rates.values(), now) if status["alive"] and moving else {}
     return [
         {
@@ -55,14 +56,14 @@ def _progress(campaign: dict[str, Any]) -> dict[str, int]:
 
 
 def _finish(
-    status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[history.Rate], now: datetime
+    status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[last_hours.Rate], now: datetime
 ) -> dict[int, datetime]:
     """When each campaign that goes out will be finished, as far as can be foreseen."""
-    freed = history.freed(account["id"] for account in status["accounts"])
+    freed = last_hours.freed(account["id"] for account in status["accounts"])
     accounts = [
-        forecast.Account(a["id"], a["left"], a["paused_until"] or now, freed.get(a["id"], ()))
+        _as_foreseen(a, freed.get(a["id"], ()), now)
         for a in status["accounts"]
-        if a["state"] in ("ready", "full") or a["paused_until"]
+        if a["state"] in ("ready", "spaced", "full") or a["paused_until"]
     ]
     waiting = [
         forecast.Campaign(
@@ -74,7 +75,31 @@ def _finish(
     return dict(forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts))).finish)
 
 
-def _pace(rates: Iterable[history.Rate], accounts: int) -> float:
+def _as_foreseen(
+    account: dict[str, Any], freed: Sequence[tuple[datetime, int]], now: datetime
+) -> forecast.Account:
+    day_ends = account["day_frees_at"] if account["limit_window"] == "calendar" else None
+    return forecast.Account(
+        account["id"],
+        left=max(0, account["limit"] - account["used"]),
+        usable_from=account["paused_until"] or now,
+        freed=[(day_ends, account["used"])] if day_ends else freed,
+        day_ends=day_ends,
+        per_minute=_most_a_minute(account),
+    )
+
+
+def _most_a_minute(account: dict[str, Any]) -> float:
+    """What its spacing and its limits of the hour and the minute let out."""
+    limits = {span["name"]: span["limit"] for span in account["limits"]}
+    return min(
+        limits.get("hour", math.inf) / 60,
+        limits.get("minute", math.inf),
+        60 / account["spacing"] if account["spacing"] else math.inf,
+    )
+
+
+def _pace(rates: Iterable[last_hours.Rate], accounts: int) -> float:
     pacing = Pacing.load()
     measured = [(rate.count, rate.count * rate.seconds) for rate in rates]
     count, seconds = sum(n for n, _s in measured), sum(s for _n, s in measured)

@@ -141,6 +141,9 @@ def _tell_account(
         "held_by": known.held_by,
         "next_free_at": known.held_until or known.day_frees_at,
         "daily_limit": account.daily_limit,
+        "limit_window": account.limit_window,
+        "day_frees_at": known.day_frees_at,
+        "spacing": account.spacing,
         "limits": [
             {"name": span.name, "used": span.taken, "limit": span.most, "left": span.left}
             for span in known.spans

@@ -23,7 +23,7 @@ def test_it_shows_what_a_real_cluster_sends_without_a_reload(page, start_cluster
 
     shop = page.locator(f"#account-{account.pk}")
     shop.get_by_text("limit reached").wait_for(timeout=60_000)
-    assert "8 of 8 in 24 h, 0 left" in " ".join(shop.inner_text().split())
+    assert "8 of 8 a day, 0 left" in " ".join(shop.inner_text().split())
     assert "66% of 12" in page.locator(f"#campaign-{campaign.pk}").inner_text()
     page.get_by_text("Queue remaining: 4").wait_for()
     assert page.evaluate("window.isTheSamePage")

@@ -3,12 +3,14 @@
 import pytest
 from django.urls import reverse
 
+from campaigns.models import ContactList
 from tests.browser import NARROW, assert_accessible
 from tests.factories import make_account
-from tests.queue_rows import beat, make_batch, make_queue, make_sent, queued
+from tests.queue_rows import make_batch, make_queue, make_sent, queued
 from tests.test_content_policy import admin_pages, fill
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
+LOOKS = {"light": {}, "dark": {"color_scheme": "dark"}, "narrow": {"viewport": NARROW}}
 LISTS = ("campaigns_campaign", "campaigns_contact", "accounts_smtpaccount", "sending_queuedemail")
 
 
@@ -21,9 +23,11 @@ def test_no_page_of_the_admin_violates_the_policy(page):
 
 def test_the_preview_shows_a_letter_with_its_inline_styles_and_runs_none_of_its_scripts(page):
     fill()
-    campaign = queued("Styled", html='<p id="hello" style="color: rgb(255, 0, 0)">Hi</p><script>document.title = "x"</script>')
+    campaign = queued(
+        "Styled",
+        html='<p id="hello" style="color: rgb(255, 0, 0)">Hi</p><script>document.title = "x"</script>',
+    )
     campaign.lists.set(queued("Again").lists.all())
-    from campaigns.models import ContactList
 
     campaign.lists.set(ContactList.objects.all())
     page.goto(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
@@ -33,7 +37,9 @@ def test_the_preview_shows_a_letter_with_its_inline_styles_and_runs_none_of_its_
     assert frame.locator("body").evaluate("() => window.origin") == "null"
 
 
-@pytest.mark.parametrize("options", [{}, {"color_scheme": "dark"}, {"viewport": NARROW}], ids=["light", "dark", "narrow"])
+@pytest.mark.parametrize(
+    "options", [{}, {"color_scheme": "dark"}, {"viewport": NARROW}], ids=["light", "dark", "narrow"]
+)
 def test_the_dashboard_and_the_lists_are_accessible(open_page, django_user_model, options):
     fill()
     account, campaign = make_account("Events", daily_limit=2), queued("Evening")

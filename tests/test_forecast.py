@@ -8,8 +8,8 @@ NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
-def account(id=1, left=1000, usable_from=NOW, freed=()):
-    return Account(id, left, usable_from, freed)
+def account(id=1, left=1000, usable_from=NOW, freed=(), **more):
+    return Account(id, left, usable_from, freed, **more)
 
 
 def campaign(id=1, open=100, accounts=(1,), starts_at=None):
@@ -61,6 +61,18 @@ def test_what_no_account_can_take_has_no_end_and_ends_the_walk():
     assert finish([campaign()], [account(usable_from=None)]) == {}
     assert finish([campaign()], []) == {}
     assert finish([campaign(open=10**9)], [account(left=10**9)]) == {}
+
+
+def test_a_calendar_day_frees_at_its_end_and_rolling_hours_24_hours_later():
+    midnight = NOW + 15 * HOUR
+    day = account(left=100, day_ends=midnight)
+    assert midnight < finish([campaign(open=150)], [day])[1] < midnight + 15 * MINUTE
+    assert midnight + 24 * HOUR < finish([campaign(open=250)], [day])[1] < midnight + 25 * HOUR
+    assert finish([campaign(open=150)], [account(left=100)])[1] > NOW + 24 * HOUR
+
+
+def test_an_account_with_an_hourly_limit_takes_no_more_than_that():
+    assert finish([campaign(open=60)], [account(per_minute=0.5)])[1] >= NOW + 100 * MINUTE
 
 
 def test_a_pace_of_less_than_a_mail_in_ten_minutes_still_gets_there():

@@ -67,7 +67,7 @@ class Hour:
 
 @dataclass(frozen=True)
 class Failures:
-    """How many attempts ended without a sent mail, for what: `label`; share: of the largest, in percent."""
+    """How many attempts ended without a sent mail, and what they were about, in words."""
 
     label: str | Promise
     count: int
@@ -75,19 +75,23 @@ class Failures:
 
 @dataclass(frozen=True)
 class History:
+    """hours: the oldest first; failures: the most frequent class first."""
+
     hours: list[Hour]
     failures: list[Failures]
 
     @property
     def sent(self) -> int:
+        """Mails of all these hours."""
         return sum(hour.sent for hour in self.hours)
 
     @property
     def most_failures(self) -> int:
+        """Of the most frequent class."""
         return max((one.count for one in self.failures), default=0)
 
 
-def last_hours(now: datetime) -> History:
+def history(now: datetime) -> History:
     """The last 48 hours, hour by hour, the current one last; failures by class, most frequent first.
 
     now: an aware time; hours begin where they do in the current time zone.
