@@ -224,6 +224,12 @@ class QueuedEmail(models.Model):
                 condition=Q(status__in=["sent", "cancelled", "suppressed", "retry"]),
                 name="sending_q_campaign",
             ),
+            # When a campaign's next one is due.
+            models.Index(
+                fields=["campaign", "next_attempt_at"],
+                condition=Q(status="retry"),
+                name="sending_q_campaign_retry",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Lower
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Concat, Lower
 from django.utils.translation import gettext_lazy as _
 
 from sending.models import QueuedEmail, SendLog
@@ -126,9 +126,6 @@ def chunks(selection: Selection, size: int = CHUNK) -> Iterator[list[QueuedEmail
 
 
 def _answered(mails: QuerySet[QueuedEmail], reply: str) -> QuerySet[QueuedEmail]:
-    scope, _dash, outcome = reply.partition("-")
-    last = SendLog.objects.filter(queued_email=OuterRef("pk")).order_by("-id")
-    answered = mails.filter(REFUSED).alias(
-        scope=Subquery(last.values("scope")[:1]), outcome=Subquery(last.values("outcome")[:1])
-    )
-    return answered.filter(scope=scope, outcome=outcome)
+    newest = SendLog.objects.filter(queued_email=OuterRef("pk")).order_by("-id")
+    kind = newest.annotate(kind=Concat("scope", Value("-"), "outcome")).values("kind")[:1]
+    return mails.filter(REFUSED).alias(reply=Subquery(kind)).filter(reply=reply)

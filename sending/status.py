@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Min, Sum
+from django.db.models import OuterRef, Subquery, Sum
 from django.utils import timezone
 
 from accounts.clock import database_now
@@ -52,7 +52,7 @@ def queue_status() -> dict[str, Any]:
         alive=is_alive(last_sign(), now),
         pacing=Pacing.objects.first() or Pacing(),
         accounts=_accounts(by_account, now),
-        retries=_next_retries(),
+        retries=_next_retries(by_campaign),
         uncertain=uncertain.in_numbers() if total["uncertain"] else {},
     )
     campaigns = _campaigns()
@@ -112,10 +112,13 @@ def _by_state(counts: Counter[str]) -> dict[str, int]:
     return {state: counts[state] for state in STATES}
 
 
-def _next_retries() -> dict[int, datetime]:
-    """When the next retry of each campaign is due."""
-    retries = QueuedEmail.objects.filter(status=QueuedEmail.Status.RETRY).order_by()
-    return dict(retries.values_list("campaign").annotate(at=Min("next_attempt_at")))
+def _next_retries(by_campaign: dict[int, Counter[str]]) -> dict[int, datetime]:
+    """When the next retry of each campaign is due, by one look into the index for each that has any."""
+    waiting = [campaign for campaign, counts in by_campaign.items() if counts["retry"]]
+    retries = QueuedEmail.objects.filter(campaign=OuterRef("pk"), status=QueuedEmail.Status.RETRY)
+    next_at = Subquery(retries.order_by("next_attempt_at").values("next_attempt_at")[:1])
+    found = campaign_model().objects.filter(pk__in=waiting).order_by().annotate(at=next_at)
+    return dict(found.filter(at__isnull=False).values_list("pk", "at"))
 
 
 def _accounts(by_account: dict[int, Counter[str]], now: datetime) -> dict[int, dict[str, Any]]:

@@ -15,4 +15,12 @@ class Migration(migrations.Migration):
                 name="sending_q_campaign",
             ),
         ),
+        migrations.AddIndex(
+            model_name="queuedemail",
+            index=models.Index(
+                fields=["campaign", "next_attempt_at"],
+                condition=Q(status="retry"),
+                name="sending_q_campaign_retry",
+            ),
+        ),
     ]
