@@ -52,7 +52,7 @@ def with_words(row: dict[str, Any]) -> dict[str, Any]:
 
 def _progress(campaign: dict[str, Any]) -> dict[str, int]:
     done, total = sum(campaign[s] for s in ENDED), sum(campaign[s] for s in STATES)
-    return {"done": done, "open": total - done, "total": total}
+    return {"done": done, "good": done - campaign["failed"], "open": total - done, "total": total}
 
 
 def _finish(

@@ -6,12 +6,13 @@ from django.utils import timezone
 from campaigns import actions
 from tests.factories import make_account, make_campaign, make_list, set_pace
 from tests.queue_rows import beat, make_batch, make_queue, make_sent, queued
+from tests.smtp_fixtures import account_at
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
 
 
 def test_it_shows_what_a_real_cluster_sends_without_a_reload(page, start_cluster, smtp_server):
-    account = make_account("Shop", port=smtp_server.port, daily_limit=8)
+    account = account_at(smtp_server.port, name="Shop", daily_limit=8)
     set_pace(batch_size=3)
     campaign = make_campaign(make_list(12), name="Spring")
     page.goto("/admin/")

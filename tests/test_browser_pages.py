@@ -17,7 +17,8 @@ LISTS = ("campaigns_campaign", "campaigns_contact", "accounts_smtpaccount", "sen
 def test_no_page_of_the_admin_violates_the_policy(page):
     fill()
     for url in admin_pages():
-        if page.goto(url).status < 400:
+        if page.request.get(url).ok:
+            page.goto(url)
             assert page.evaluate("window.violations") == [], url
 
 
@@ -54,5 +55,3 @@ def test_the_dashboard_and_the_lists_are_accessible(open_page, django_user_model
     for name in LISTS:
         page.goto(reverse(f"admin:{name}_changelist"))
         assert_accessible(page)
-    page.goto(reverse("admin:campaigns_campaign_add"))
-    assert_accessible(page)

@@ -18,8 +18,11 @@ def navigation_sections(context: template.Context) -> list[tuple[Any, list[navig
 
 
 @register.filter
-def percent(value: float, of: float) -> int:
-    """value as a share of `of` in whole percent, from 0 to 100; less than the whole is never 100."""
-    if not of or value <= 0:
+def percent(value: Any, of: Any) -> int:
+    """value as a share of `of` in whole percent, from 0 to 100; less than the whole is never 100.
+
+    0 where either of the two numbers is missing.
+    """
+    if not of or not value or value < 0:
         return 0
     return 100 if value >= of else int(100 * value / of)

@@ -1,5 +1,4 @@
 // Draws the table of hours (#hours, which stays the chart's text) as bars, and again when it changes.
-const DAY = 86400;
 let chart;
 
 function readHours() {
@@ -17,7 +16,7 @@ function colourOf(name) {
 function options(host) {
   const lang = document.documentElement.lang;
   const zone = host.dataset.zone;
-  const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", timeZone: zone });
+  const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: zone });
   const day = new Intl.DateTimeFormat(lang, { weekday: "short", day: "numeric", timeZone: zone });
   const bars = uPlot.paths.bars({ size: [0.7, 24], align: 1, radius: 0.15 });
   const axis = { stroke: () => colourOf("text"), font: "12px system-ui, sans-serif", ticks: { show: false } };
@@ -31,10 +30,13 @@ function options(host) {
     scales: { x: { range: (_, from, to) => [from, to + 3600] }, y: { range: (_, __, to) => [0, Math.max(to, 4) * 1.05] } },
     axes: [
       {
-        ...axis, grid: { show: false }, size: 34, space: 56,
-        values: (_, at) => at.map((s, n) => clock.format(s * 1e3) + (n === 0 || Math.floor(s / DAY) !== Math.floor(at[n - 1] / DAY) ? `\n${day.format(s * 1e3)}` : "")),
+        ...axis, grid: { show: false }, size: 46, space: 56,
+        values: (_, at) => at.map((s, n) => {
+          const today = day.format(s * 1e3);
+          return clock.format(s * 1e3) + (n && today === day.format(at[n - 1] * 1e3) ? "" : `\n${today}`);
+        }),
       },
-      { ...axis, size: 44, grid: { stroke: () => colourOf("line"), width: 1 }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5], values: (_, counts) => counts.map((n) => n.toLocaleString(lang)) },
+      { ...axis, size: 44, space: 28, grid: { stroke: () => colourOf("line"), width: 1 }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5], values: (_, counts) => counts.map((n) => n.toLocaleString(lang)) },
     ],
     series: [{}, series("sent"), series("failed")],
   };
