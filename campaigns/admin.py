@@ -55,7 +55,7 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
     """What can be changed when: the lists while it is a draft (its recipients are queued then), the
     message while it is a draft or paused, accounts and start time until it is cancelled."""
 
-    list_display = ["name", "state", "to_lists", "how_far", "queued_at"]
+    list_display = ["name", "state", "how_far", "to_lists", "queued_at"]
     list_filter = [overview.StateFilter, "lists"]
     search_fields = ["name", "subject"]
     show_full_result_count = False
