@@ -14,7 +14,7 @@ OWN := trap : INT; export BATCHWISE_ENV=development DATABASE_URL=
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
-.PHONY: help install demo test screens lint bench run stop lock clean
+.PHONY: help install demo test screens lint bench chaos run stop lock clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -53,11 +53,14 @@ lint: install ## format, lint, types, room borders, migrations, deployment check
 bench: install ## how long the steps take on this machine
 	@$(OWN) BATCHWISE_VAR=var/bench; code=0; $(BIN)/python -m config.bench || code=$$?; $(STOP); exit $$code
 
+chaos: install ## proves the promises under faults; ARGS="--seed 7 --mails 500" or --short
+	@$(BIN)/python -m config.chaos $(ARGS)
+
 run: install ## web and worker, with data that stays (var/)
 	@$(BIN)/python -m config.run
 
 stop: install ## stops an embedded PostgreSQL that was left running
-	@code=0; for data in var/postgres var/{demo,test,bench}/postgres; do $(STOP) $$data || code=1; done; exit $$code
+	@code=0; for data in var/postgres var/{demo,test,bench,chaos}/postgres; do $(STOP) $$data || code=1; done; exit $$code
 
 lock: install ## compiles requirements/*.in to *.txt, with the newest versions
 	$(COMPILE) --upgrade --output-file requirements/app.txt requirements/app.in

@@ -16,6 +16,7 @@ import pwd
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -53,16 +54,24 @@ def start(data: Path) -> dict[str, str]:
     return {"NAME": DATABASE, "USER": SUPERUSER, "HOST": host}
 
 
-def stop(data: Path) -> bool:
-    """Stops the server of this data directory. True if one was running."""
+def stop(data: Path, mode: str = "fast") -> bool:
+    """Stops the server of this data directory; mode is pg_ctl's. True if one was running."""
     if not data.exists():
         return False
     with _alone(data):
         if not _is_alive(data):
             return False
-        _run(data, "pg_ctl", "stop", "-D", ".", "-w", "-m", "fast")
+        _run(data, "pg_ctl", "stop", "-D", ".", "-w", "-m", mode)
         if (sockets := _socket_directory(data)) != data:
             shutil.rmtree(sockets)
+    return True
+
+
+def kill(data: Path) -> bool:
+    """kill -9 of the server's main process, as the kernel does when memory runs out. For tests of that."""
+    if not _is_alive(data):
+        return False
+    os.kill(_pid(data), signal.SIGKILL)
     return True
 
 

@@ -32,7 +32,10 @@ class Action(Enum):
 
     DROP = "drop"  # the connection, now
     KEEP_AND_DROP = "keep and drop"  # at the dot: keep the message, then drop before answering
+    KEEP_AND_STALL = "keep and stall"  # at the dot: keep the message, then answer nothing
+    CUT = "cut"  # at data: ask for the message, then drop before its dot came
     STALL = "stall"  # answer nothing for as long as the server lives
+    SLOW = "slow"  # wait for `slowness` seconds, then go on
 
 
 # (phase, login, recipient) -> a reply such as "550 5.1.1 No such user", an Action, or None: go on.
@@ -56,8 +59,11 @@ class LocalSmtpServer:
 
     accounts: user name to password, None: anybody, without log-in. port 0: any free one. directory:
     where each message is also written as .eml, on disk before it is accepted. quota: most messages
-    per log-in, then refused as Gmail does. tls with implicit=False is offered as STARTTLS.
+    per log-in, for all or by log-in, then refused as Gmail does. tls with implicit=False is offered as
+    STARTTLS.
     """
+
+    slowness = 1.0  # seconds
 
     def __init__(
         self,
@@ -65,7 +71,7 @@ class LocalSmtpServer:
         *,
         port: int = 0,
         directory: Path | None = None,
-        quota: int | None = None,
+        quota: int | Mapping[str, int] | None = None,
         script: Script | None = None,
         tls: ssl.SSLContext | None = None,
         implicit: bool = False,
@@ -79,20 +85,27 @@ class LocalSmtpServer:
         self.released = threading.Event()
         self._options = {
             "hostname": "localhost",
-            "tls_context": None if implicit else tls,
             "authenticator": self._authenticate,
             "auth_required": accounts is not None,
             "auth_require_tls": accounts is None,  # so that without accounts no log-in is offered
         }
+        self._starttls = None if implicit else tls
         self._loop = asyncio.new_event_loop()
         listen = self._loop.create_server(
-            lambda: _Smtp(_Handler(self), self, loop=self._loop, **self._options),
-            "127.0.0.1", port, ssl=tls if implicit else None,
-        )  # fmt: skip
+            self._serve_connection, "127.0.0.1", port, ssl=tls if implicit else None
+        )
         # In a thread: the caller's may have a loop of its own that runs.
         with ThreadPoolExecutor(1) as thread:
             self._server = thread.submit(self._loop.run_until_complete, listen).result()
         self.port: int = self._server.sockets[0].getsockname()[1]
+
+    def _serve_connection(self) -> "_Smtp":
+        context = self.starttls_context()
+        return _Smtp(_Handler(self), self, loop=self._loop, tls_context=context, **self._options)
+
+    def starttls_context(self) -> ssl.SSLContext | None:
+        """What the next connection is offered as STARTTLS; None: nothing."""
+        return self._starttls
 
     def __enter__(self) -> "LocalSmtpServer":
         if self.directory:
@@ -129,9 +142,14 @@ class LocalSmtpServer:
             return AuthResult(success=False, handled=False, message=refusal)
         return AuthResult(success=True, auth_data=login)
 
-    def answer(self, phase: str, login: str, rcpt: str = "") -> "str | Action | None":
-        """What the script wants in this phase; None: what a server does."""
+    def answer(self, phase: str, login: str, rcpt: str = "", raw: bytes = b"") -> "str | Action | None":
+        """What the script wants in this phase; None: what a server does. raw: the message, at the dot."""
         return self.script(phase, login, rcpt) if self.script else None
+
+    def is_used_up(self, login: str) -> bool:
+        """Whether this log-in has no quota left."""
+        quota = self.quota.get(login) if isinstance(self.quota, Mapping) else self.quota
+        return quota is not None and self.accepted_by_login[login] >= quota
 
     def keep(self, login: str, envelope: Envelope, rcpt: str) -> None:
         """Takes a message over: in memory, and on disk where there is a directory."""
@@ -167,9 +185,8 @@ class _Smtp(SMTP):
         """Sends a reply; the greeting is the first one, and the script may change it."""
         if not getattr(self, "greeted", False):
             self.greeted = True
-            answer = self.owner.answer("connect", "")
-            if isinstance(answer, Action):
-                await _wait_or_drop(self, self.owner, answer)
+            answer = await _perform(self, self.owner, self.owner.answer("connect", ""))
+            if self.transport is None or self.transport.is_closing():
                 return
             status = answer or status
         await super().push(status)
@@ -180,9 +197,9 @@ class _Smtp(SMTP):
         assert self.envelope is not None
         rcpt = next(iter(self.envelope.rcpt_tos), "")
         answer = self.owner.answer("data", _login(self.session), rcpt)
-        if isinstance(answer, Action):
-            answer = await _wait_or_drop(self, self.owner, answer)
-        if answer:
+        if answer is Action.CUT:
+            await self.push("354 End data with <CR><LF>.<CR><LF>")
+        if answer := await _perform(self, self.owner, answer):
             await self.push(answer)
         else:
             await super().smtp_DATA(arg)
@@ -212,35 +229,33 @@ class _Handler:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         login, rcpt = _login(session), envelope.rcpt_tos[0]
-        answer = self.owner.answer("dot", login, rcpt)
-        if answer is Action.KEEP_AND_DROP:
+        answer = self.owner.answer("dot", login, rcpt, envelope.original_content or b"")
+        if answer in (Action.KEEP_AND_DROP, Action.KEEP_AND_STALL):
             self.owner.keep(login, envelope, rcpt)
-        if isinstance(answer, Action):
-            return await _wait_or_drop(server, self.owner, answer)
-        if answer:
+        if answer := await _perform(server, self.owner, answer):
             return answer
-        quota = self.owner.quota
-        if quota is not None and self.owner.accepted_by_login[login] >= quota:
+        if self.owner.is_used_up(login):
             return "550 5.4.5 Daily user sending limit exceeded"
         for address in envelope.rcpt_tos:
             self.owner.keep(login, envelope, address)
         return "250 2.0.0 OK: taken over"
 
     async def _scripted(self, server: SMTP, phase: str, session: Session, rcpt: str = "") -> str | None:
-        answer = self.owner.answer(phase, _login(session), rcpt)
-        if isinstance(answer, Action):
-            return await _wait_or_drop(server, self.owner, answer)
-        return answer
+        return await _perform(server, self.owner, self.owner.answer(phase, _login(session), rcpt))
 
 
 def _login(session: Session) -> str:
     return str(session.auth_data) if session.auth_data else ""
 
 
-async def _wait_or_drop(server: SMTP, owner: LocalSmtpServer, action: Action) -> str:
-    while action is Action.STALL and not owner.released.is_set():
+async def _perform(server: SMTP, owner: LocalSmtpServer, answer: str | Action | None) -> str | None:
+    """Does what the script wants; returns the reply to give, None: that of a server that is well."""
+    if answer is Action.SLOW:
+        await asyncio.sleep(owner.slowness)
+        return None
+    while answer in (Action.STALL, Action.KEEP_AND_STALL) and not owner.released.is_set():
         await asyncio.sleep(0.05)
-    return _drop(server)
+    return _drop(server) if isinstance(answer, Action) else answer
 
 
 def _drop(server: SMTP) -> str:

@@ -1,0 +1,273 @@
+"""The run itself: `python -m config.chaos.run`, on the database of its own (see __main__.py)."""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+
+from django.conf import settings  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db.models.functions import Now  # noqa: E402
+from django_q.models import OrmQ  # noqa: E402
+from django_q.tasks import async_task  # noqa: E402
+
+from config import embedded_postgres  # noqa: E402
+from config.chaos import claims, database, facts, options, scene, schedule, staff  # noqa: E402
+from config.chaos.clusters import Fleet, wait_until  # noqa: E402
+from config.chaos.faults import Faults  # noqa: E402
+from config.chaos.judge import judge  # noqa: E402
+from config.chaos.options import Options  # noqa: E402
+from config.chaos.oracle_log import OracleLog  # noqa: E402
+from config.chaos.table import table  # noqa: E402
+from config.environment import POSTGRES_DATA  # noqa: E402
+from sending.models import Heartbeat, QueuedEmail  # noqa: E402
+from sending.status import queue_status  # noqa: E402
+
+FOLDER = settings.VAR_DIR / "run"
+STAFF_EVERY = 2.0  # seconds
+TELL_EVERY = 5.0
+STANDSTILL, SHORT_STANDSTILL = 20.0, 4.0  # seconds without an acceptance, then the next fault comes
+REST_WITHIN = 240.0  # seconds for the queue to come to rest, once all faults are over
+
+
+class Run:
+    """One run, from an empty database to the table."""
+
+    def __init__(self, asked: Options):
+        self.options = asked
+        self.plan = schedule.make(asked)
+        self.started = time.monotonic()
+        self.log = FOLDER / "oracle.log"
+        self._next_staff = self._next_word = 0.0
+        self._size = self._accepted = self._history = 0
+
+    def run(self) -> int:
+        """Returns 0 when every promise was kept, else 1."""
+        say(f"Seed {self.options.seed}: {self.options.mails:,} mails, {len(self.plan)} faults")
+        boxes = scene.mailboxes(self.options)
+        self._make_database()
+        self._claim()
+        scene.describe_accounts(boxes, FOLDER)
+        oracle = self._start_oracle()
+        try:
+            port = int((FOLDER / "port").read_text())
+            imap_port = int((FOLDER / "imap").read_text()) if self.options.has_dovecot else None
+            self.queued = scene.build(self.options, boxes, port, imap_port, OracleLog(self.log))
+            self._history = sum(box.history for box in boxes)
+            self.fleet = Fleet(FOLDER, self._environment())
+            try:
+                self.faults = Faults(self.options, self.fleet, port)
+                self._cause_trouble()
+                oracle.send_signal(signal.SIGUSR1)
+                self._come_to_rest()
+                self.fleet.end_all()
+            finally:
+                self.fleet.kill_everything()
+            return self._judge()
+        finally:
+            oracle.terminate()
+            oracle.wait()
+
+    def _make_database(self) -> None:
+        call_command("migrate", interactive=False, verbosity=0)
+        call_command("flush", interactive=False, verbosity=0)
+
+    def _claim(self) -> None:
+        """Many claimers at once, on the empty database; see claims.py."""
+        self.claims = None
+        if self.options.claims:
+            say(f"{self.options.claims:,} claims of 32 claimers on 20 accounts ...")
+            self.claims = claims.run(32, self.options.claims, 20, self.options.seed)
+            call_command("flush", interactive=False, verbosity=0)
+
+    def _start_oracle(self) -> subprocess.Popen[bytes]:
+        command = ["-m", "config.chaos.oracle", "--folder", str(FOLDER), "--seed", str(self.options.seed)]
+        command += ["--intensity", str(self.options.intensity)]
+        command += ["--dovecot"] * self.options.has_dovecot
+        with (FOLDER / "oracle.out").open("ab") as out:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=settings.BASE_DIR,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        if not wait_until((FOLDER / "port").exists, 20):
+            process.kill()
+            raise SystemExit(f"The oracle did not start: see {FOLDER / 'oracle.out'}.")
+        return process
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "DATABASE_URL": database.url(),
+            "SMTP_CA_FILE": str(FOLDER / "ca.pem"),
+            "SMTP_TIMEOUT": "2",
+            "BATCH_LEASE": str(self.options.lease),
+            "WORKERS": "4",
+            "WATCHDOG_AFTER": "10",
+            "SILENT_AFTER": "40",
+            "STUCK_AFTER": "60",
+            "SENT_FOLDER_LOOKS": "3,15,45",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _cause_trouble(self) -> None:
+        """One fault after the other, each when so many mails were accepted, or when all stands still."""
+        for _ in range(1 if self.options.is_short else 2):
+            self.fleet.start()
+        moved_at, last = time.monotonic(), -1
+        standstill = SHORT_STANDSTILL if self.options.is_short else STANDSTILL
+        waiting = list(self.plan)
+        while waiting and time.monotonic() - self.started < 60 * self.options.minutes:
+            self._pass_time()
+            if (accepted := self.accepted()) != last:
+                moved_at, last = time.monotonic(), accepted
+            is_standing = time.monotonic() - moved_at > standstill
+            if accepted >= waiting[0].after or is_standing:
+                moved_at = time.monotonic()
+                self._cause(waiting)
+            if is_standing and self._is_at_rest():
+                break
+        self.faults.wait_for_the_last()
+
+    def _cause(self, waiting: list[schedule.Fault]) -> None:
+        fault = waiting.pop(0)
+        if not (is_done := self.faults.cause(fault)):
+            waiting.append(fault)  # nothing to hit: it comes last
+        with (FOLDER / "faults.log").open("a") as log:
+            log.write(f"{datetime.now(UTC):%T} {fault.kind}{'' if is_done else ': nothing to hit'}\n")
+
+    def _come_to_rest(self) -> None:
+        """The server behaves, all clocks are right: what can be sent is sent."""
+        for cluster in [c for c in self.fleet.clusters if not c.clock.is_right]:
+            self.fleet.end(cluster)
+        while not self.fleet.clusters:
+            self.fleet.start()
+        ends = time.monotonic() + REST_WITHIN
+        while time.monotonic() < ends and not self._is_at_rest():
+            self._pass_time()
+            if self.options.is_short:
+                database.patiently(self._wake_up)
+            time.sleep(0.5)
+
+    @staticmethod
+    def _wake_up() -> None:
+        """Asks for jobs that rest until the schedule's next tick: a short run has no time for that.
+
+        Never for one that is at work: each would keep a worker of its own busy for its turn.
+        """
+        for job in ("retry", "dispatch"):
+            beat = Heartbeat.objects.filter(job=job, at__gt=Now() - timedelta(seconds=5))
+            if not (beat.exists() or OrmQ.objects.exists()):
+                async_task(f"sending.jobs.{job}")
+
+    def _is_at_rest(self) -> bool:
+        def look() -> bool:
+            staff.mend()  # a pause is no reason to wait that a run could end with
+            open_now = Counter(QueuedEmail.objects.values_list("campaign__name", "status"))
+            if any(status == "sending" for _, status in open_now):
+                return False
+            if self.options.has_dovecot and any(status == "uncertain" for _, status in open_now):
+                return False
+            room = facts.room()
+            waits = {name for name, status in open_now if status in ("pending", "retry")}
+            return all(not room.get(name, 1) for name in waits)
+
+        return database.patiently(look)
+
+    def _pass_time(self) -> None:
+        """What goes on all the time: the staff, the service manager, a word on the terminal."""
+        time.sleep(0.02)
+        now = time.monotonic()
+        if now >= self._next_staff:
+            self._next_staff = now + STAFF_EVERY
+            self.fleet.revive()
+            database.patiently(staff.mend)
+        if now >= self._next_word:
+            self._next_word = now + TELL_EVERY
+            self._tell()
+
+    def _tell(self) -> None:
+        status = database.patiently(queue_status)
+        states = ", ".join(
+            f"{status[name]} {name}" for name in ("pending", "sending", "retry", "uncertain", "failed")
+        )
+        caused = sum(self.faults.done.values())
+        say(
+            f"{time.monotonic() - self.started:5.0f} s  {self.accepted():,} accepted; {states}; "
+            f"{caused}/{len(self.plan)} faults, {len(self.fleet.clusters)} clusters"
+        )
+
+    def accepted(self) -> int:
+        """Mails of this run that the oracle accepted so far."""
+        with self.log.open("rb") as file:
+            file.seek(self._size)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._size += len(whole)
+        self._accepted += whole.count(b'"what": "accepted"')
+        return self._accepted - self._history
+
+    def _judge(self) -> int:
+        staff.mend()
+        found = facts.collect(FOLDER, self.queued, has_sent_folder=self.options.has_dovecot)
+        found.write(FOLDER / "facts.json")
+        verdict = judge(found)
+        broken = verdict.broken
+        if self.claims:
+            broken += self.claims.over_limit + self.claims.errors
+        result = {
+            "seed": self.options.seed, "broken": broken, "faults": self.faults.done,
+            "verdict": asdict(verdict), "lanes_at_kills": self.faults.lanes_at_kills,
+        }  # fmt: skip
+        (FOLDER / "result.json").write_text(json.dumps(result, indent=1))
+        took = time.monotonic() - self.started
+        told = table(found, verdict, self.faults.done, self.faults.lanes_at_kills, str(self.claims or ""))
+        say("", told, "")
+        say(f"Seed {self.options.seed}, {took:.0f} s.")
+        if broken:
+            say("Promises were broken:", *(f"  {sentence}" for sentence in broken))
+            say(f"The evidence is in {FOLDER}.")
+            return 1
+        say("Every promise was kept.")
+        return 0
+
+
+def say(*lines: str) -> None:
+    """Prints lines at once."""
+    print("\n".join(lines), flush=True)
+
+
+def main() -> int:
+    """Runs it; the database is stopped at the end, its data stays for a look at it."""
+    asked = options.parse()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    logging.disable(logging.WARNING)  # what the actions log
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    try:
+        return Run(asked).run()
+    except KeyboardInterrupt:
+        say("", f"Ended before its end. The plan is that of --seed {asked.seed}.")
+        return 130
+    finally:
+        with suppress(Exception):
+            embedded_postgres.stop(Path(POSTGRES_DATA))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,158 @@
+"""The judge of `make chaos` can fail: each broken promise is seen in a doctored log."""
+
+from dataclasses import replace
+
+import pytest
+
+from config.chaos.facts import Entry, Facts, Mail
+from config.chaos.judge import judge
+from config.chaos.oracle_log import Acceptance, Misdeed, OracleLog, read
+
+NOON = 1_800_000_000.0
+
+
+def mail(number, status="sent", batch=1):
+    return Mail(number, "c1", f"person{number}@example.com", status, batch, f"<{number}@sender.example>")
+
+
+def acceptance(number, at=NOON):
+    return Acceptance(at + number, "a1", f"<{number}@sender.example>", f"Person{number}@example.com", "c1")
+
+
+def withheld(number):
+    return Misdeed(NOON, "drop", "a1", f"person{number}@example.com", f"<{number}@sender.example>", True)
+
+
+def limits(daily, **more):
+    return {"a1": {"daily_limit": daily, **more}}
+
+
+@pytest.fixture
+def kept():
+    """Two mails sent, one failed, one uncertain that arrived, one uncertain that did not."""
+    mails = [mail(1), mail(2), mail(3, "failed"), mail(4, "uncertain", 2), mail(5, "uncertain", 3)]
+    outcomes = {1: "sent", 2: "sent", 3: "failed", 4: "uncertain"}
+    return Facts(
+        queued=5,
+        mails=mails,
+        ledger=[Entry(m.id, m.batch, "a1", "dot", outcomes[m.id]) for m in mails if m.id in outcomes],
+        accepted=[acceptance(1), acceptance(2), acceptance(4)],
+        misdeeds=[withheld(4)],
+        limits=limits(3),
+        room={"c1": 0},
+    )
+
+
+def doctored(facts, number, **changes):
+    return replace(facts, mails=[replace(m, **changes) if m.id == number else m for m in facts.mails])
+
+
+def test_where_all_agree_no_promise_is_broken(kept):
+    verdict = judge(kept)
+    assert verdict.broken == []
+    assert verdict.uncertain == [4, 5]
+    assert verdict.of_a_dead_worker == [5]
+
+
+def test_a_mail_that_counts_as_sent_and_was_not_accepted_is_lost(kept):
+    verdict = judge(replace(kept, accepted=kept.accepted[1:]))
+    assert verdict.broken == ["1 lost: 1", "1 wrongly resolved: 1"]
+
+
+def test_a_mail_that_waits_for_nothing_is_lost_and_one_that_waits_for_its_window_is_not(kept):
+    waiting = doctored(kept, 3, status="pending")
+    assert judge(waiting).broken == []
+    assert judge(replace(waiting, room={"c1": 1})).broken == ["1 lost: 3"]
+
+
+def test_a_mail_that_is_still_being_sent_when_all_is_over_is_lost(kept):
+    assert judge(doctored(kept, 3, status="sending")).broken == ["1 lost: 3"]
+
+
+def test_a_row_that_left_the_queue_is_lost(kept):
+    assert judge(replace(kept, queued=6)).lost == [-1]
+
+
+def test_a_mail_that_was_accepted_twice_is_a_duplicate_though_its_message_id_was_new(kept):
+    many = limits(9)
+    again = replace(kept, accepted=[*kept.accepted, acceptance(1, NOON + 60)], limits=many)
+    assert judge(again).broken == ["1 accepted more than once: 1"]
+    other = replace(acceptance(1), message_id="<new@sender.example>")
+    assert judge(replace(kept, accepted=[*kept.accepted, other], limits=many)).broken == [
+        "1 accepted more than once: 1",
+        "1 accepted under a Message-ID that no mail has: <new@sender.example>",
+    ]
+
+
+def test_one_mail_more_than_the_limit_in_any_24_hours_is_over_it(kept):
+    assert judge(replace(kept, limits=limits(2))).broken == [
+        "1 windows over a limit: a1: 3 in the 24 h before 2027-01-15 08:00:04+00:00, its limit is 2"
+    ]
+    yesterday = [replace(kept.accepted[0], at=NOON - 86_400 + 1, campaign="history")]
+    assert judge(replace(kept, accepted=yesterday + kept.accepted)).over_limit == []
+    yesterday = [replace(kept.accepted[0], at=NOON - 86_400 + 5, campaign="history")]
+    assert len(judge(replace(kept, accepted=yesterday + kept.accepted)).over_limit) == 1
+
+
+def test_the_limits_of_a_minute_and_of_a_calendar_day_are_looked_at_too(kept):
+    assert len(judge(replace(kept, limits=limits(9, minute_limit=2))).over_limit) == 1
+    day = {"limit_window": "calendar", "time_zone": "UTC"}
+    assert judge(replace(kept, limits=limits(3, **day))).over_limit == []
+    assert len(judge(replace(kept, limits=limits(2, **day))).over_limit) == 1
+
+
+@pytest.mark.parametrize("status", ["failed", "pending", "retry", "cancelled"])
+def test_an_accepted_mail_that_is_said_not_to_be_is_hidden_and_wrongly_resolved(kept, status):
+    verdict = judge(doctored(kept, 4, status=status))
+    assert (verdict.hidden, verdict.wrongly_resolved) == ([4], [4])
+    assert len(verdict.broken) == 2
+
+
+def test_a_withheld_answer_must_make_uncertain_whether_accepted_or_not(kept):
+    assert judge(replace(kept, misdeeds=[withheld(3)])).broken == ["1 ambiguous, but not uncertain: 3"]
+
+
+def test_an_uncertain_mail_whose_answer_is_in_the_ledger_has_no_reason(kept):
+    known = [*kept.ledger, Entry(5, 3, "a1", "rcpt", "failed")]
+    assert judge(replace(kept, ledger=known)).unfounded == [5]
+
+
+def test_two_undecided_mails_in_one_batch_are_one_too_many(kept):
+    both = doctored(doctored(kept, 5, batch=7), 3, batch=7, status="uncertain")
+    both = replace(both, ledger=[entry for entry in both.ledger if entry.mail != 3])
+    assert judge(both).broken == ["2 undecided mails in one batch: one is the most"]
+
+
+def test_a_recovery_that_takes_longer_than_a_minute_is_told(kept):
+    assert judge(replace(kept, recoveries=[0.1, 61])).broken == [
+        "a batch was settled 61 s after its lease's end"
+    ]
+
+
+def test_a_mail_that_crashes_its_server_and_counts_as_sent_is_told(kept):
+    poisonous = doctored(kept, 1, email="crash1@example.com")
+    accepted = [replace(kept.accepted[0], rcpt="crash1@example.com"), *kept.accepted[1:]]
+    assert judge(replace(poisonous, accepted=accepted)).broken == ["1 sent, though poisonous: 1"]
+
+
+def test_with_a_sent_folder_a_mail_may_be_resolved_if_it_was_uncertain_first(kept):
+    found = replace(doctored(kept, 4, status="sent"), has_sent_folder=True)
+    assert judge(found).hidden == []
+    assert judge(found).resolved == [4]
+    assert judge(replace(found, has_sent_folder=False)).hidden == [4]
+    silent = [entry for entry in found.ledger if entry.mail != 4]
+    assert judge(replace(found, ledger=silent)).hidden == [4]
+
+
+def test_with_a_sent_folder_nearly_all_must_be_resolved(kept):
+    verdict = judge(replace(kept, has_sent_folder=True))
+    assert verdict.broken == ["only 0.0% of what was uncertain was resolved automatically"]
+
+
+def test_the_log_gives_back_what_was_written(tmp_path):
+    log = OracleLog(tmp_path / "log")
+    log.accepted("a1", "<1@x>", "one@example.com", "c1", at=NOON)
+    log.did("drop", "a1", "two@example.com", "<2@x>", is_ambiguous=True)
+    accepted, misdeeds = read(tmp_path / "log")
+    assert accepted == [Acceptance(NOON, "a1", "<1@x>", "one@example.com", "c1")]
+    assert [(m.kind, m.message_id, m.is_ambiguous) for m in misdeeds] == [("drop", "<2@x>", True)]

@@ -1,0 +1,58 @@
+"""`make chaos`, short: under kills, restarts and a bad server, every promise is kept."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.chaos import options, schedule
+from config.chaos.misbehaviour import Plan
+
+ROOT = Path(__file__).parent.parent
+SEED = "3"
+
+
+@pytest.mark.acceptance
+@pytest.mark.timeout(300)
+def test_under_a_handful_of_each_fault_every_promise_is_kept(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-m", "config.chaos", "--short", "--seed", SEED],
+        cwd=ROOT,
+        env={**os.environ, "BATCHWISE_VAR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout[-6000:] + ended.stderr[-2000:]
+    result = json.loads((tmp_path / "chaos" / "run" / "result.json").read_text())
+    assert result["broken"] == []
+    verdict, faults = result["verdict"], result["faults"]
+    assert verdict["lost"] == verdict["duplicated"] == verdict["strangers"] == verdict["hidden"] == []
+    assert verdict["over_limit"] == []
+    assert sum(n for kind, n in faults.items() if kind.startswith("kill -9")) >= 4
+    assert sum(n for kind, n in faults.items() if kind.startswith("PostgreSQL")) == 2
+    assert f"Seed {SEED}" in ended.stdout
+    assert "Every promise was kept." in ended.stdout
+
+
+def test_a_seed_repeats_the_schedule_and_another_one_does_not():
+    asked = options.parse(["--seed", "7"])
+    assert schedule.make(asked) == schedule.make(options.parse(["--seed", "7"]))
+    assert schedule.make(asked) != schedule.make(options.parse(["--seed", "8"]))
+    kinds = [fault.kind for fault in schedule.make(asked)]
+    assert sum(kind.startswith("kill -9") for kind in kinds) == 200
+    assert sum(kind.startswith("PostgreSQL") for kind in kinds) == 20
+
+
+def test_a_seed_repeats_what_the_server_does_to_a_mail_in_whatever_order_mails_come():
+    people = [f"person{n}@example.com" for n in range(300)]
+    there, back = Plan(7), Plan(7)
+    forwards = {rcpt: there.choose("dot", rcpt) for rcpt in people}
+    backwards = {rcpt: back.choose("dot", rcpt) for rcpt in reversed(people)}
+    assert forwards == backwards
+    assert any(forwards.values())
+    assert forwards != {rcpt: Plan(8).choose("dot", rcpt) for rcpt in people}
