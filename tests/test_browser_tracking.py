@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
 
 
 SHOWN_AS_SENT = """() => [...document.querySelectorAll('#states a')]
-    .some(link => link.textContent.includes('Sent') && parseInt(link.querySelector('span').textContent) >= 3)"""
+    .some(link => link.textContent.includes('Sent') && link.querySelector('span').textContent >= 3)"""
 
 
 def sent(campaign) -> int:

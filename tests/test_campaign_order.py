@@ -125,6 +125,7 @@ def test_an_index_serves_the_dispatchers_order(abcd: list[Campaign]) -> None:
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE campaigns_campaign")
+        cursor.execute("SET LOCAL enable_sort = off")  # cheap for four rows, not for hundreds
     plan = dispatch.campaigns_that_wait().explain()
     assert "campaigns_campaign_sending" in plan
     assert "Sort" not in plan.partition("SubPlan")[0]
