@@ -122,7 +122,6 @@ class Run:
             "WATCHDOG_AFTER": "10",
             "SILENT_AFTER": "40",
             "STUCK_AFTER": "60",
-            "SENT_FOLDER_LOOKS": "3,15,45",
             "PYTHONUNBUFFERED": "1",
         }
 
