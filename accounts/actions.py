@@ -25,6 +25,7 @@ def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
     Host, port and security may be left out where the provider has a preset. Raises ValidationError,
     whose message_dict says per field what to change; nothing is stored then.
     """
+    fields.setdefault("imap_port", None)  # the usual one of its security
     account = SmtpAccount(**fields)
     account.fill_in_preset()
     account.password = tidy_password(account.provider, password)

@@ -101,8 +101,10 @@ class SmtpConnection:
             with self._phase(Phase.AUTH):
                 self._log_in(smtp)
 
-    def send(self, mail_from: str, rcpt: str, message: bytes) -> SmtpReply:
+    def send(self, mail_from: str, rcpt: str, message: bytes, *, ends: float = float("inf")) -> SmtpReply:
         """Hands one message over. Returns the reply that accepts it; raises SmtpFailure.
+
+        ends: by time.monotonic(), when the final dot may not go out any more.
 
         After a refusal the connection serves the next mail; after a loss is_open is False.
         """
@@ -110,6 +112,7 @@ class SmtpConnection:
         if smtp is None or smtp.sock is None:
             raise SmtpFailure(Phase.CONNECT, "The connection is closed.")
         self._grant(smtp, timeouts.MESSAGE)
+        smtp.ends = min(smtp.ends, ends)
         mail_from, rcpt = _ascii_domain(mail_from), _ascii_domain(rcpt)
         with self._phase(Phase.MAIL):
             options = self._mail_options(smtp, mail_from, rcpt)

@@ -32,12 +32,13 @@ def send_batch(batch_id: int) -> str:
 
     A batch that was started before, here or elsewhere, is left alone: wake-ups may come twice.
     """
+    begun = time.monotonic()
     token = _start(batch_id)
     if token is None:
         return f"Batch {batch_id} was started before"
     sender = None
     try:
-        sender = _Sender(batch_id, token)
+        sender = _Sender(batch_id, token, lease_ends=begun + settings.BATCH_LEASE)
         is_ours = sender.send()
     except BaseException:  # django-q2's time-out is a SystemExit
         if sender is None or not sender.in_hand:
@@ -70,7 +71,10 @@ def _start(batch_id: int) -> UUID | None:
 class _Sender:
     """The run of one batch. What it knows dies with it; the ledger has what counts."""
 
-    def __init__(self, batch_id: int, token: UUID):
+    def __init__(self, batch_id: int, token: UUID, lease_ends: float):
+        # By time.monotonic(), never later than by Postgres' clock: one that was frozen past it sends no
+        # final dot any more, for somebody else may have the mail by then.
+        self.lease_ends = lease_ends
         self.pacing = Pacing.load()
         self.mails = list(
             QueuedEmail.objects.filter(batch=batch_id, status=QueuedEmail.Status.SENDING)
@@ -94,8 +98,11 @@ class _Sender:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
         self.effects.heed(ledger.stopped(self.hold))
         letters = compose(self.mails)
-        if self.spacing.longest and not ledger.renew(self.hold):  # the first mail may have to wait, too
-            return False
+        if self.spacing.longest:  # the first mail may have to wait, too
+            asked = time.monotonic()
+            if not ledger.renew(self.hold):
+                return False
+            self.lease_ends = asked + self.hold.lease
         try:
             pause = 0.0
             for mail in self.mails:
@@ -132,7 +139,9 @@ class _Sender:
         """Sends one mail and draws the consequences. False when the batch was taken away."""
         self.in_hand = True
         attempt = self._attempt(mail, letter)
+        asked = time.monotonic()
         stopped = ledger.record(self.hold, attempt)
+        self.lease_ends = asked + self.hold.lease
         if stopped is None:
             ledger.record_late_truth(self.hold, attempt)
         self.in_hand = False
@@ -179,7 +188,7 @@ class _Sender:
             connection = self._connection(account)
         try:
             with drain.cut_when_over():
-                return connection.send(*envelope, message)
+                return connection.send(*envelope, message, ends=self.lease_ends)
         except drain.Cut:  # between two steps: the last one may have been done
             text = "The worker had to end while this mail was in its hand."
             raise SmtpFailure(Phase.DOT, text, after_dot=True) from None

@@ -200,3 +200,16 @@ def test_the_tally_equals_the_queue_before_and_after_it_is_added_up(hold):
     SendLog.objects.all().delete()
     QueuedEmail.objects.all().delete()
     assert tally() == {}
+
+
+def test_a_late_truth_is_dated_when_the_mail_can_have_been_handed_over_at_the_latest(hold):
+    """A worker that froze for hours says so late, but can't have sent late: the limits look at the date."""
+    in_hand = mails()[0]
+    expire()
+    settle.recover()
+    _, attempt = log(hold, in_hand)
+    Batch.objects.update(finished=Now() - timedelta(hours=3))
+    ledger.record_late_truth(hold, attempt)
+    batch, row = Batch.objects.get(), SendLog.objects.get()
+    assert row.at == batch.finished + timedelta(minutes=2)
+    assert states()[0] == "sent"
