@@ -172,7 +172,7 @@ class Run:
         """
         for job in ("retry", "dispatch"):
             beat = Heartbeat.objects.filter(job=job, at__gt=Now() - timedelta(seconds=5))
-            if not (beat.exists() or OrmQ.objects.exists()):
+            if not (beat.exists() or OrmQ.objects.filter(lock__lte=Now()).exists()):
                 async_task(f"sending.jobs.{job}")
 
     def _is_at_rest(self) -> bool:
