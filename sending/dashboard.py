@@ -1,57 +1,96 @@
-"""The dashboard: how sending stands, at a glance, for staff."""
+"""The dashboard: how sending stands, at a glance, for staff. The admin's front page."""
 
+from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone, translation
+from django.utils.http import parse_etags, quote_etag
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
+from accounts.actions import resume_account
+from accounts.models import SmtpAccount
+from sending import freshness, last_hours, outlook
 from sending.status import OPEN, STATES, last_batches, last_sign, queue_status, sent_today
 
 # The page shows what these let one see elsewhere.
 PERMISSIONS = ("sending.view_queuedemail", "campaigns.view_campaign", "accounts.view_smtpaccount")
 MOST_CAMPAIGNS = 30  # those that move and, after them, the latest ones
-ENDED = tuple(state for state in STATES if state not in OPEN)
+
+
+def front_page(request: HttpRequest) -> HttpResponse:
+    """GET /admin/: the dashboard, or all tables for who may not see so much."""
+    return dashboard(request) if request.user.has_perms(PERMISSIONS) else admin.site.index(request)
 
 
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """GET /admin/dashboard/: the page; with ?fragment, only its figures, for the page's refresh."""
+    """GET: the page; with ?fragment, only its figures, or 304 where they are as the asker knows them."""
     if not request.user.has_perms(PERMISSIONS):
         raise PermissionDenied
-    figures = _figures()
-    if "fragment" in request.GET:
-        return render(request, "admin/dashboard_figures.html", figures)
-    page = {**admin.site.each_context(request), "title": "Dashboard", **figures}
-    return render(request, "admin/dashboard.html", page)
+    version = _version(request)
+    if "fragment" not in request.GET:
+        page = {**admin.site.each_context(request), "title": _("Dashboard"), "version": version}
+        return render(request, "admin/dashboard.html", {**page, **_figures(request)})
+    if version in parse_etags(request.headers.get("If-None-Match", "")):
+        response: HttpResponse = HttpResponseNotModified()
+    else:
+        response = render(request, "admin/dashboard_figures.html", _figures(request))
+    response["ETag"] = version
+    return response
 
 
-def _figures() -> dict[str, Any]:
+@require_POST
+def resume(request: HttpRequest, account_id: int) -> HttpResponse:
+    """POST: lets a paused account send again, for who may change accounts; Django's history keeps it."""
+    account = get_object_or_404(SmtpAccount, pk=account_id)
+    if not _may_resume(request):
+        raise PermissionDenied
+    resume_account(account.pk)
+    LogEntry.objects.log_actions(request.user.pk or 0, [account], CHANGE, _("Resumed"), single_object=True)
+    messages.success(request, _("“%(account)s” sends again.") % {"account": account})
+    return redirect("admin:index")
+
+
+def _may_resume(request: HttpRequest) -> bool:
+    return request.user.has_perm("accounts.change_smtpaccount")
+
+
+def _version(request: HttpRequest) -> str:
+    """The figures' ETag. Read before they are, so that a change between the two is only told twice."""
+    facts = freshness.version(settings.SILENT_AFTER)
+    return quote_etag(f"{facts}-{request.user.pk}-{translation.get_language()}")
+
+
+def _figures(request: HttpRequest) -> dict[str, Any]:
     status = queue_status()
     batches = last_batches()
+    now = timezone.localtime()
+    enabled = [account for account in status["accounts"] if account["state"] != "disabled"]
     return {
         "status": status,
         "sent_today": sent_today(),
+        "capacity": sum(account["limit"] for account in enabled),
         "heartbeat": last_sign(),
-        "campaigns": _shown(status["campaigns"]),
+        "accounts": [outlook.with_words(account) for account in status["accounts"]],
+        "campaigns": _shown(status, now),
         "hidden_campaigns": max(0, len(status["campaigns"]) - MOST_CAMPAIGNS),
+        "history": last_hours.history(now),
         "batches": batches,
         "queue_remaining": status["pending"] + status["retry"],
         "is_first_run": not (status["accounts"] and batches),
         "has_queued": any(status[state] for state in STATES),
-        "now": timezone.localtime(),
+        "may_resume": _may_resume(request),
     }
 
 
-def _shown(campaigns: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _shown(status: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
     """Those with mail that moves in the order of sending, then the others, latest first."""
-    moving = [c for c in campaigns if any(c[state] for state in OPEN)]
-    others = [c for c in reversed(campaigns) if not any(c[state] for state in OPEN)]
-    return [_with_progress(c) for c in (moving + others)[:MOST_CAMPAIGNS]]
-
-
-def _with_progress(campaign: dict[str, Any]) -> dict[str, Any]:
-    done, total = sum(campaign[s] for s in ENDED), sum(campaign[s] for s in STATES)
-    percent = 100 * done // total if total else 0
-    return {**campaign, "done": done, "open": total - done, "total": total, "percent": percent}
+    moving = [c for c in status["campaigns"] if any(c[state] for state in OPEN)]
+    others = [c for c in reversed(status["campaigns"]) if not any(c[state] for state in OPEN)]
+    return outlook.of((moving + others)[:MOST_CAMPAIGNS], status, now)

@@ -10,7 +10,7 @@ from tests.cluster import Cluster
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.smtp_fixtures", "tests.imap_fixtures"]
+pytest_plugins = ["tests.smtp_fixtures", "tests.imap_fixtures", "tests.browser"]
 
 
 @pytest.fixture

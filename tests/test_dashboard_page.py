@@ -1,16 +1,20 @@
-"""The dashboard at /admin/dashboard/."""
+"""The dashboard, the front page of the admin."""
 
 import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from sending.models import QueuedEmail
-from tests.factories import make_account, make_user
+from accounts.models import SmtpAccount
+from campaigns.models import Campaign
+from sending.models import Heartbeat, QueuedEmail, SendLog
+from tests.factories import make_account, make_user, set_pace
 from tests.queue_rows import beat, make_batch, make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
@@ -38,8 +42,16 @@ def test_strangers_are_sent_to_the_log_in_page(client, django_user_model):
     assert client.get("/admin/dashboard/?fragment").status_code == 302
 
 
-def test_every_admin_page_links_to_it(staff_client):
-    assert f'href="{reverse("dashboard")}"' in staff_client.get("/admin/").content.decode()
+def test_it_is_the_front_page_and_every_admin_page_links_to_it(staff_client):
+    assert "Sending is not running." in staff_client.get("/admin/").content.decode()
+    assert '<a href="/admin/">Dashboard</a>' in staff_client.get("/admin/password_change/").content.decode()
+
+
+def test_the_list_of_all_tables_stays_within_reach(admin_client):
+    assert 'href="/admin/tables/"' in admin_client.get("/admin/").content.decode()
+    tables = admin_client.get("/admin/tables/").content.decode()
+    assert reverse("admin:auth_user_changelist") in tables
+    assert reverse("admin:sending_sendlog_changelist") in tables
 
 
 def test_an_empty_installation_shows_the_first_steps(staff_client):
@@ -66,10 +78,11 @@ def test_it_shows_the_figures_of_campaigns_and_accounts(staff_client):
     page = words(get(staff_client))
 
     assert "Sending is running." in page
-    assert "Sent today 3 Sent in all 3 Pending 4" in page
-    assert "Spring catalogue sending 50 % of 8 3 4 1" in page
-    assert "support@sender.example".lower() in page.lower()
-    assert "paused 3 of 50 47 1" in page
+    assert "Sent today 3 of 50 a day Pending 4" in page
+    assert "Sent in all 3" in page
+    assert "Spring catalogue sending 50% of 8 · 3 in the last hour Sent 3 Remaining 4 Failed 1" in page
+    assert "Support paused Support@sender.example 3 of 50 a day, 47 left" in page
+    assert "Make an app password." in page
     assert "4 waiting: 1 account is paused (Make an app password)" in page
 
 
@@ -87,6 +100,99 @@ def test_batches_are_told_as_log_lines_and_the_latest_says_what_is_left(staff_cl
     page = words(get(staff_client))
     assert "Batch sent: 10 emails, 0 failures. Queue remaining: 2" in page
     assert re.search(r"Batch sent: 8 emails, 2 failures\.(?! Queue)", page)
+
+
+def test_what_has_not_changed_is_answered_with_304_and_three_queries(staff_client, django_assert_num_queries):
+    make_sent(queued(), make_account(), 2)
+    etag = staff_client.get("/admin/dashboard/?fragment")["ETag"]
+    assert etag.replace('"', "&quot;") in get(staff_client)
+    with django_assert_num_queries(5):  # session, user, permissions of user and groups, version
+        response = staff_client.get("/admin/dashboard/?fragment", headers={"If-None-Match": etag})
+    assert (response.status_code, response.content) == (304, b"")
+
+
+def _etag(client) -> str:
+    return client.get("/admin/dashboard/?fragment")["ETag"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: make_queue(queued("Other"), "pending", 1),
+        lambda: SmtpAccount.objects.update(pause_reason="Make an app password."),
+        lambda: SmtpAccount.objects.update(daily_limit=7),
+        lambda: beat(outcome="3 mails dispatched"),
+        lambda: Heartbeat.objects.update(at=timezone.now() - timedelta(minutes=5)),
+        lambda: make_batch(finished=timezone.now()),
+        lambda: QueuedEmail.objects.filter(status="pending").update(
+            status="cancelled", finished_at=timezone.now()
+        ),
+        lambda: SendLog.objects.update(at=timezone.now() - timedelta(hours=25)),
+        lambda: Campaign.objects.update(name="Renamed"),
+        lambda: set_pace(batch_size=7),
+    ],
+)
+def test_whatever_it_shows_changes_its_etag(staff_client, change):
+    campaign = queued()
+    make_sent(campaign, make_account(), 2)
+    make_queue(campaign, "pending", 1)
+    beat()
+    before = _etag(staff_client)
+    change()
+    assert _etag(staff_client) != before
+
+
+def test_who_may_change_accounts_resumes_one_by_post_and_the_history_keeps_it(admin_client, admin_user):
+    account = make_account(pause_reason="Make an app password.")
+    resume = reverse("resume_account", args=[account.pk])
+    assert f'action="{resume}"' in get(admin_client)
+    assert admin_client.get(resume).status_code == 405
+
+    response = admin_client.post(resume, follow=True)
+
+    account.refresh_from_db()
+    assert account.pause_reason == ""
+    assert "“a1” sends again." in response.content.decode()
+    assert LogEntry.objects.get().user == admin_user
+
+
+def test_without_permission_or_csrf_token_nobody_resumes_an_account(staff_client, admin_user):
+    account = make_account(pause_reason="Make an app password.")
+    resume = reverse("resume_account", args=[account.pk])
+    assert resume not in get(staff_client)
+    assert staff_client.post(resume).status_code == 403
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(admin_user)
+    assert strict.post(resume).status_code == 403
+    account.refresh_from_db()
+    assert account.pause_reason == "Make an app password."
+
+
+def test_a_campaign_that_goes_out_tells_its_rate_and_when_it_will_be_finished(staff_client):
+    campaign, account = queued("Spring"), make_account(daily_limit=100)
+    make_sent(campaign, account, 3)
+    make_queue(campaign, "pending", 20)
+    make_batch(finished=timezone.now())
+    set_pace(batch_size=10, batch_interval=30)
+    assert "finished about" not in words(get(staff_client))  # nobody sends
+    beat()
+    page = words(get(staff_client))
+    assert "3 in the last hour · finished about" in page
+
+
+def test_it_tells_the_last_48_hours_and_failures_by_class(staff_client):
+    campaign, account = queued(), make_account()
+    make_sent(campaign, account, 3)
+    make_sent(campaign, account, 2, age=timedelta(hours=30))
+    make_sent(campaign, account, 4, age=timedelta(hours=60))
+    first = SendLog.objects.order_by("pk").first()
+    SendLog.objects.filter(pk=first.pk).update(outcome="failed", code=550, enhanced_code="5.1.1")
+    make_batch(finished=timezone.now())
+    html = get(staff_client)
+    assert html.count("data-start=") == 48
+    assert sorted(re.findall(r'data-sent="([1-9]\d*)"', html)) == ["2", "2"]
+    assert "Address unknown or refused 1" in words(html)
+    assert "4 sent in all." in words(html)
 
 
 def test_the_fragment_is_the_figures_alone_and_is_never_kept(staff_client):
@@ -149,4 +255,4 @@ def test_the_number_of_queries_does_not_grow(staff_client):
     for number in range(1, 7):
         make(number)
     assert QueuedEmail.objects.count() == 14
-    assert cost() == few <= 20
+    assert cost() == few <= 25

@@ -13,6 +13,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -93,7 +94,9 @@ class LocalSmtpServer:
         listen = self._loop.create_server(
             self._serve_connection, "127.0.0.1", port, ssl=tls if implicit else None
         )
-        self._server = self._loop.run_until_complete(listen)
+        # In a thread: the caller's may have a loop of its own that runs.
+        with ThreadPoolExecutor(1) as thread:
+            self._server = thread.submit(self._loop.run_until_complete, listen).result()
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def _serve_connection(self) -> "_Smtp":

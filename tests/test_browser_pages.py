@@ -1,0 +1,57 @@
+"""Every page in a real browser: nothing that the policy stops, nothing that keeps people out."""
+
+import pytest
+from django.urls import reverse
+
+from campaigns.models import ContactList
+from tests.browser import NARROW, assert_accessible
+from tests.factories import make_account
+from tests.queue_rows import make_batch, make_queue, make_sent, queued
+from tests.test_content_policy import admin_pages, fill
+
+pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
+LOOKS = {"light": {}, "dark": {"color_scheme": "dark"}, "narrow": {"viewport": NARROW}}
+LISTS = ("campaigns_campaign", "campaigns_contact", "accounts_smtpaccount", "sending_queuedemail")
+
+
+def test_no_page_of_the_admin_violates_the_policy(page):
+    fill()
+    for url in admin_pages():
+        if page.request.get(url).ok:
+            page.goto(url)
+            assert page.evaluate("window.violations") == [], url
+
+
+def test_the_preview_shows_a_letter_with_its_inline_styles_and_runs_none_of_its_scripts(page):
+    fill()
+    campaign = queued(
+        "Styled",
+        html='<p id="hello" style="color: rgb(255, 0, 0)">Hi</p><script>document.title = "x"</script>',
+    )
+    campaign.lists.set(queued("Again").lists.all())
+
+    campaign.lists.set(ContactList.objects.all())
+    page.goto(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
+    frame = page.frame_locator("iframe.letter")
+    assert frame.locator("#hello").evaluate("element => getComputedStyle(element).color") == "rgb(255, 0, 0)"
+    assert frame.locator("body").evaluate("() => document.title") == ""
+    assert frame.locator("body").evaluate("() => window.origin") == "null"
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"color_scheme": "dark"}, {"viewport": NARROW}], ids=["light", "dark", "narrow"]
+)
+def test_the_dashboard_and_the_lists_are_accessible(open_page, django_user_model, options):
+    fill()
+    account, campaign = make_account("Events", daily_limit=2), queued("Evening")
+    make_sent(campaign, account, 2)
+    make_queue(campaign, "failed", 1, account)
+    make_queue(campaign, "uncertain", 1, account)
+    make_batch(sent=8, failed=2)
+    page = open_page(django_user_model.objects.create_superuser("maria"), **options)
+    page.goto("/admin/")
+    assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for name in LISTS:
+        page.goto(reverse(f"admin:{name}_changelist"))
+        assert_accessible(page)
