@@ -1,92 +1,50 @@
-"""The staff screens of contacts and lists, and the page that imports a file into a list."""
+"""The staff screens of contacts and lists. What may be done with them stands in contact_actions."""
 
 from typing import Any
 
-from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.formats import number_format
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
-from campaigns.importing import ImportRefused, ImportReport, import_contacts
-from campaigns.importing.cleaning import clean_email, clean_name
+from campaigns import contact_actions
+from campaigns.contact_forms import ContactForm, ListActionForm
+from campaigns.import_admin import may_import
 from campaigns.models import Contact, ContactList
+from sending import csv_export, history, suppression
+from sending.models import Suppression
+from sending.paginator import FirstRowsPaginator
 
-IMPORT_PERMISSIONS = ["campaigns.add_contact", "campaigns.change_contact", "campaigns.change_contactlist"]
-
-
-def may_import(request: HttpRequest) -> bool:
-    """An import adds and changes contacts, and puts them into a list."""
-    return request.user.has_perms(IMPORT_PERMISSIONS)
-
-
-class ContactForm(forms.ModelForm):
-    """Keeps a contact by the rules of the import."""
-
-    def clean_email(self) -> str:
-        try:
-            return clean_email(self.cleaned_data["email"])
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
-
-    def clean_name(self) -> str:
-        return clean_name(self.cleaned_data["name"])
-
-    def clean_attributes(self) -> dict[str, Any]:
-        attributes = self.cleaned_data["attributes"] or {}
-        if not isinstance(attributes, dict):
-            raise forms.ValidationError('Write merge fields as a JSON object: {"city": "Köln"}.')
-        return attributes
-
-
-class ImportForm(forms.Form):
-    """A file, and the list it goes into: one that exists or the name of a new one."""
-
-    file = forms.FileField(widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx"}))
-    contact_list = forms.ModelChoiceField(
-        ContactList.objects.all(), label="List", required=False, empty_label="A new list"
-    )
-    new_list = forms.CharField(
-        label="Name of the new list",
-        required=False,
-        max_length=200,
-        help_text="A list that has this name already is added to.",
-    )
-
-    def clean(self) -> dict[str, Any]:
-        chosen, named = self.cleaned_data.get("contact_list"), self.cleaned_data.get("new_list")
-        if bool(chosen) == bool(named):
-            raise forms.ValidationError("Choose a list or name a new one, not both.")
-        return self.cleaned_data
-
-    def run(self) -> ImportReport | None:
-        """Imports the valid form's file. None when the file is refused; the form then says why."""
-        file = self.cleaned_data["file"]
-        chosen = self.cleaned_data["contact_list"]
-        try:
-            return import_contacts(file, file.name, chosen.name if chosen else self.cleaned_data["new_list"])
-        except ImportRefused as refusal:
-            self.add_error("file", str(refusal))
-            return None
+MOST_MAILS = 200  # of one person's history
+MEMBERS = ContactList.contacts.through
 
 
 class ImportLinkMixin(admin.ModelAdmin):
-    """Tells the list of objects whether to show the link to the import."""
+    """Tells the list of objects whether to show the link to the import, and whether there is nothing yet."""
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {**(extra_context or {}), "may_import": may_import(request)}
+        context = {
+            **(extra_context or {}),
+            "may_import": may_import(request),
+            "import_into": _list_id(request),
+            "is_empty": not self.model._default_manager.exists(),
+        }
         return super().changelist_view(request, context)
 
 
 class MembershipInline(admin.TabularInline):
-    model = ContactList.contacts.through
-    verbose_name = "list"
-    verbose_name_plural = "lists"
+    model = MEMBERS
+    verbose_name = _("list")
+    verbose_name_plural = _("lists")
     autocomplete_fields = ["contactlist"]
     extra = 0
 
@@ -94,49 +52,188 @@ class MembershipInline(admin.TabularInline):
 @admin.register(Contact)
 class ContactAdmin(ImportLinkMixin):
     form = ContactForm
+    action_form = ListActionForm
     list_display = ["email", "name", "created_at"]
     list_filter = ["lists"]
     search_fields = ["email", "name"]
+    search_help_text = _("Words of the address or the name, from their start.")
     fields = ["email", "name", "attributes"]
     inlines = [MembershipInline]
+    actions = ["add_to_list", "remove_from_list", "export"]
+    paginator = FirstRowsPaginator
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    change_form_template = "admin/campaigns/contact/change_form.html"
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Contact], search_term: str
+    ) -> tuple[QuerySet[Contact], bool]:
+        return contact_actions.search(queryset, search_term), False
+
+    def get_urls(self) -> list[URLPattern]:
+        def at(step: str, view: Any) -> URLPattern:
+            view = self.admin_site.admin_view(require_POST(view))
+            return path(f"<int:pk>/{step}/", view, name=f"campaigns_contact_{step}")
+
+        return [
+            at("suppress", self.suppress_view),
+            at("unsuppress", self.unsuppress_view),
+            *super().get_urls(),
+        ]
+
+    # --- One person ---
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """The form, and below it what was sent to the address and whether it is suppressed."""
+        context = {**(extra_context or {}), **self._person(request, self.get_object(request, object_id))}
+        return super().change_view(request, object_id, form_url, context)
+
+    def _person(self, request: HttpRequest, contact: Contact | None) -> dict[str, Any]:
+        if contact is None:
+            return {}
+        mails = history.history_of(contact.email, MOST_MAILS + 1)
+        return {
+            "mails": mails[:MOST_MAILS],
+            "has_more_mails": len(mails) > MOST_MAILS,
+            "suppression": suppression.suppression_of(contact.email),
+            "may_suppress": request.user.has_perm("sending.add_suppression"),
+            "may_unsuppress": request.user.has_perm("sending.delete_suppression"),
+        }
+
+    def suppress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Puts the contact's address onto the suppression list."""
+        contact = self._chosen(request, pk, "sending.add_suppression")
+        if suppression.suppress(contact.email, Suppression.Reason.MANUAL, source=str(request.user)):
+            self.log_change(request, contact, gettext("Suppressed"))
+        self.message_user(request, gettext("%s gets no more mail.") % contact.email, messages.SUCCESS)
+        return _to_contact(contact)
+
+    def unsuppress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Takes the contact's address off the suppression list."""
+        contact = self._chosen(request, pk, "sending.delete_suppression")
+        if suppression.unsuppress(contact.email):
+            self.log_change(request, contact, gettext("Taken off the suppression list"))
+        told = gettext("%s may get mail again, from the next campaign on that is queued.") % contact.email
+        self.message_user(request, told, messages.SUCCESS)
+        return _to_contact(contact)
+
+    def _chosen(self, request: HttpRequest, pk: int, permission: str) -> Contact:
+        contact = self.get_object(request, str(pk))
+        if contact is None or not self.has_view_permission(request, contact):
+            raise PermissionDenied
+        if not request.user.has_perm(permission):
+            raise PermissionDenied
+        return contact
+
+    # --- Many ---
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Without those on lists for who may not change lists; taking off needs a list that is chosen."""
+        actions = super().get_actions(request)
+        may_change_lists = request.user.has_perm("campaigns.change_contactlist")
+        if not may_change_lists:
+            actions.pop("add_to_list", None)
+        if not may_change_lists or not _list_id(request):
+            actions.pop("remove_from_list", None)
+        return actions
+
+    @admin.action(description=_("Add to the list chosen here"))
+    def add_to_list(self, request: HttpRequest, contacts: QuerySet[Contact]) -> None:
+        """Adds to the list that is chosen beside the action."""
+        chosen = ContactList.objects.filter(pk=_number(request.POST.get("to_list"))).first()
+        if chosen is None:
+            self.message_user(request, gettext("Choose the list beside the action."), messages.ERROR)
+            return
+        count = contact_actions.add_to_list(contacts, chosen)
+        self.log_change(request, chosen, gettext("Added %s contacts") % count)
+        told = ngettext(
+            "Added %(count)s contact to “%(list)s”.", "Added %(count)s contacts to “%(list)s”.", count
+        )
+        self.message_user(request, told % {"count": number_format(count), "list": chosen}, messages.SUCCESS)
+
+    @admin.action(description=_("Take off this list"))
+    def remove_from_list(self, request: HttpRequest, contacts: QuerySet[Contact]) -> None:
+        """Takes off the list whose contacts are shown."""
+        shown = ContactList.objects.get(pk=_list_id(request) or 0)
+        count = contact_actions.remove_from_list(contacts, shown)
+        self.log_change(request, shown, gettext("Removed %s contacts") % count)
+        told = ngettext(
+            "Took %(count)s contact off “%(list)s”.", "Took %(count)s contacts off “%(list)s”.", count
+        )
+        self.message_user(request, told % {"count": number_format(count), "list": shown}, messages.SUCCESS)
+
+    @admin.action(description=_("Export as CSV"), permissions=["view"])
+    def export(self, request: HttpRequest, contacts: QuerySet[Contact]) -> HttpResponseBase:
+        """Downloads the chosen contacts with all merge fields."""
+        return csv_export.stream("contacts.csv", *contact_actions.table(contacts))
 
 
 @admin.register(ContactList)
 class ContactListAdmin(ImportLinkMixin):
-    list_display = ["name", "contact_count", "created_at"]
+    list_display = ["name", "contact_count", "used_by", "created_at"]
     search_fields = ["name"]
     # Its contacts would be one option each in a select; they are shown by the contacts' own filter.
-    fields = ["name", "contact_count"]
-    readonly_fields = ["contact_count"]
+    fields = ["name", "contact_count", "used_by", "shortcuts"]
+    readonly_fields = ["contact_count", "used_by", "shortcuts"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ContactList]:
-        return super().get_queryset(request).annotate(contact_total=Count("contacts"))
+        """Counted for each list that is shown, by the index of its members."""
+        members = MEMBERS.objects.filter(contactlist=OuterRef("pk")).order_by().values("contactlist")
+        total = Coalesce(Subquery(members.values_list(Count("pk"))), 0)
+        return super().get_queryset(request).annotate(contact_total=total).prefetch_related("campaigns")
 
-    @admin.display(description="contacts", ordering="contact_total")
-    def contact_count(self, contact_list: ContactList) -> str:
-        if contact_list.pk is None:
-            return "0"
-        url = reverse("admin:campaigns_contact_changelist")
-        total = contact_list.contact_total  # type: ignore[attr-defined]
-        return format_html('<a href="{}?lists__id__exact={}">{}</a>', url, contact_list.pk, total)
+    def get_fields(self, request: HttpRequest, obj: ContactList | None = None) -> Any:
+        """Nothing to show yet of a list that is being added."""
+        return ["name"] if obj is None else ["name", "contact_count", "used_by", "shortcuts"]
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.import_view)
-        return [path("import/", view, name="campaigns_contactlist_import"), *super().get_urls()]
+        view = self.admin_site.admin_view(self.export_view)
+        return [path("<int:pk>/export/", view, name="campaigns_contactlist_export"), *super().get_urls()]
 
-    def import_view(self, request: HttpRequest) -> HttpResponse:
-        """The form, or after a POST the report. Sending it again does no harm: it changes nothing."""
-        if not may_import(request):
+    def export_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+        """Downloads the contacts of a list."""
+        if not request.user.has_perm("campaigns.view_contact"):
             raise PermissionDenied
-        form = ImportForm(request.POST or None, request.FILES or None)
-        report = form.run() if form.is_valid() else None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Import contacts",
-            "opts": self.opts,
-            "form": form,
-            "report": report,
-            "list_id": report and ContactList.objects.get(name=report.list_name).pk,
-        }
-        return TemplateResponse(request, "admin/campaigns/contactlist/import.html", context)
+        contacts = Contact.objects.filter(lists=pk)
+        return csv_export.stream(f"list-{pk}.csv", *contact_actions.table(contacts))
+
+    @admin.display(description=_("contacts"), ordering="contact_total")
+    def contact_count(self, contact_list: ContactList) -> str:
+        total = contact_list.contact_total  # type: ignore[attr-defined]
+        return format_html('<a href="{}">{}</a>', _contacts_url(contact_list), number_format(total))
+
+    @admin.display(description=_("used by campaigns"))
+    def used_by(self, contact_list: ContactList) -> str:
+        links = (
+            (reverse("admin:campaigns_campaign_change", args=[campaign.pk]), campaign)
+            for campaign in contact_list.campaigns.all()
+        )
+        return format_html_join(", ", '<a href="{}">{}</a>', links) or gettext("none")
+
+    @admin.display(description="")
+    def shortcuts(self, contact_list: ContactList) -> str:
+        links = (
+            (_contacts_url(contact_list), gettext("Search and remove contacts")),
+            (f"{reverse('admin:campaigns_import_add')}?list={contact_list.pk}", gettext("Add contacts")),
+            (reverse("admin:campaigns_contactlist_export", args=[contact_list.pk]), gettext("Export as CSV")),
+        )
+        return format_html_join(" · ", '<a href="{}">{}</a>', links)
+
+
+def _contacts_url(contact_list: ContactList) -> str:
+    return f"{reverse('admin:campaigns_contact_changelist')}?lists__id__exact={contact_list.pk}"
+
+
+def _to_contact(contact: Contact) -> HttpResponse:
+    return HttpResponseRedirect(reverse("admin:campaigns_contact_change", args=[contact.pk]))
+
+
+def _list_id(request: HttpRequest) -> int | None:
+    """The list whose contacts are shown."""
+    return _number(request.GET.get("lists__id__exact")) or None
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() else 0

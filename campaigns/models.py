@@ -1,12 +1,30 @@
+from typing import Any
+
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Coalesce, Lower
+from django.db.models import Func, Q, Value
+from django.db.models.functions import Coalesce, Concat, Lower, Now
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import SmtpAccount
 from campaigns import templating
+from sending.models import Suppression
+
+
+def contact_words() -> SearchVector:
+    """The words of a contact's address and name, as the index holds them: of “anna@x.org” anna, x and org.
+
+    PostgreSQL's parser would keep an address, a host name or a path as one word.
+    """
+    separators = "@.-_+/'&:"
+    both = Concat("email", Value(" "), "name")
+    return SearchVector(
+        Func(both, Value(separators), Value(" " * len(separators)), function="translate"), config="simple"
+    )
 
 
 class Contact(models.Model):
@@ -26,6 +44,7 @@ class Contact(models.Model):
                 violation_error_message="There is a contact with this address already.",
             ),
         ]
+        indexes = [GinIndex(contact_words(), name="campaigns_contact_words")]
 
     def __str__(self) -> str:
         return self.email
@@ -132,3 +151,106 @@ class Attachment(models.Model):
 
     def __str__(self) -> str:
         return self.filename
+
+
+class Import(models.Model):
+    """A file on its way into a list, or onto the suppression list. Staff follow it; a worker does it."""
+
+    class State(models.TextChoices):
+        UPLOADED = "uploaded", _("Columns to be chosen")  # a person says what they hold: checking
+        CHECKING = "checking", _("Being checked")  # the worker: checked, refused; a person: cancelled
+        CHECKED = "checked", _("Checked")  # a person: importing, checking (other columns), cancelled
+        IMPORTING = "importing", _("Being imported")  # the worker: done, refused; a person: cancelled
+        DONE = "done", _("Imported")  # final
+        REFUSED = "refused", _("Refused")  # final: nothing was changed
+        CANCELLED = "cancelled", _("Cancelled")  # final: nothing was changed
+
+    FINAL = (State.DONE, State.REFUSED, State.CANCELLED)
+    IN_WORK = (State.CHECKING, State.IMPORTING)
+
+    filename = models.CharField(max_length=200)
+    size = models.BigIntegerField(help_text="Bytes.")
+    list_name = models.CharField(_("list"), max_length=200, blank=True)
+    reason = models.CharField(
+        max_length=20, choices=Suppression.Reason, blank=True, help_text="Set: onto the suppression list."
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.UPLOADED)
+    sample = models.JSONField(help_text="importing.action.Sample")
+    fields = models.JSONField(default=list, help_text="What each column fills, in the file's order.")
+    report = models.JSONField(default=dict, help_text="importing.report.ImportReport")
+    refusal = models.CharField(max_length=1000, blank=True)
+    rows_read = models.PositiveIntegerField(default=0)
+    percent = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker began this step.")
+    # A worker holds it while the lease lasts. The slot is 1 then and unique: one import runs at a time.
+    slot = models.PositiveSmallIntegerField(null=True, unique=True)
+    token = models.UUIDField(null=True)
+    lease = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(list_name="") & Q(reason="") | Q(list_name="") & ~Q(reason=""),
+                name="campaigns_import_list_or_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    slot=1, token__isnull=False, lease__isnull=False, state__in=["checking", "importing"]
+                )
+                | Q(slot__isnull=True, token__isnull=True, lease__isnull=True),
+                name="campaigns_import_held_in_work",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["done", "refused", "cancelled"], finished_at__isnull=False)
+                | Q(state__in=["uploaded", "checking", "checked", "importing"], finished_at__isnull=True),
+                name="campaigns_import_finished_when_final",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["id"],
+                condition=Q(state__in=["checking", "importing"]),
+                name="campaigns_import_in_work",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.filename
+
+    @property
+    def is_in_work(self) -> bool:
+        """Whether the next step is a worker's, and not a person's."""
+        return self.state in self.IN_WORK
+
+    @property
+    def target(self) -> str:
+        """Where its rows go, as a person calls it."""
+        return self.list_name or str(_("Suppression list"))
+
+    @property
+    def columns(self) -> list[dict[str, Any]]:
+        """The columns in the file's order, {index, header, field}, as they are mapped now."""
+        found = self.sample["columns"]
+        return (
+            [{**column, "field": self.fields[column["index"]]} for column in found] if self.fields else found
+        )
+
+
+class ImportChunk(models.Model):
+    """A piece of an import's file. Kept in Postgres, where a worker on any host can read it."""
+
+    of = models.ForeignKey(Import, related_name="chunks", on_delete=models.CASCADE, db_index=False)
+    number = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["of", "number"], name="campaigns_importchunk_number_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.of_id}: {self.number}"

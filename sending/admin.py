@@ -3,18 +3,19 @@
 from typing import Any
 
 import django_q.admin  # noqa: F401 - registers django-q2's admin, which background_jobs then replaces
+from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.db.models.functions import Lower
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from sending import actions, background_jobs
+from accounts.addresses import ascii_address
+from sending import actions, background_jobs, csv_export
 from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
-from sending.campaign import campaign_model
 from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
+from sending.history import mails_to
 from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Suppression
 from sending.paginator import FirstRowsPaginator
 from sending.read_only import LedgerInline, LooksInline, ReadOnly
@@ -26,13 +27,6 @@ def mails_that_match(term: str) -> QuerySet[QueuedEmail]:
     """Queue rows of exactly this address (in any case) or this Message-ID (with or without <>)."""
     found = [*mails_to(term).values_list("pk", flat=True), *mails_named(term).values_list("pk", flat=True)]
     return QueuedEmail.objects.filter(pk__in=found)
-
-
-def mails_to(address: str) -> QuerySet[QueuedEmail]:
-    """Queue rows of an address. Naming the campaigns lets the index on campaign and address serve."""
-    campaigns = list(campaign_model().objects.order_by().values_list("pk", flat=True))
-    lowered = QueuedEmail.objects.order_by().alias(address=Lower("email"))
-    return lowered.filter(campaign__in=campaigns, address=address.strip().lower())
 
 
 def mails_named(message_id: str) -> QuerySet[QueuedEmail]:
@@ -136,6 +130,16 @@ class PacingAdmin(admin.ModelAdmin):
         return "; ".join(changes) or super().construct_change_message(request, form, formsets, add)
 
 
+class SuppressionForm(forms.ModelForm):
+    """Keeps an address as contacts keep theirs, so that it is known again."""
+
+    def clean_email(self) -> str:
+        try:
+            return ascii_address(self.cleaned_data["email"])
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
 @admin.register(Suppression)
 class SuppressionAdmin(admin.ModelAdmin):
     """Addresses that get nothing more: to add, to find, to take off the list."""
@@ -146,6 +150,21 @@ class SuppressionAdmin(admin.ModelAdmin):
     fields = ("email", "reason", "source")
     show_full_result_count = False
     paginator = FirstRowsPaginator
+    form = SuppressionForm
+    actions = ("export",)
+    change_list_template = "admin/sending/suppression/change_list.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        """The list; what to do where there is nothing on it yet."""
+        is_empty = not Suppression.objects.exists()
+        return super().changelist_view(request, {**(extra_context or {}), "is_empty": is_empty})
+
+    @admin.action(description="Export as CSV", permissions=["view"])
+    def export(self, request: HttpRequest, suppressions: QuerySet[Suppression]) -> HttpResponseBase:
+        """Downloads the chosen addresses, with why and since when."""
+        rows = suppressions.order_by("pk").iterator(chunk_size=2000)
+        told = ((row.email, row.reason, row.source, row.at.isoformat(timespec="seconds")) for row in rows)
+        return csv_export.stream("suppressions.csv", ("email", "reason", "source", "since"), told)
 
     def has_change_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
         return False

@@ -4,8 +4,6 @@ is suppressed."""
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
-
 from accounts.actions import pause_account
 from sending import capacity, settle
 from sending.campaign import pause_campaign
@@ -13,6 +11,7 @@ from sending.database import patiently
 from sending.ledger import Attempt, Hold, Stopped
 from sending.models import QueuedEmail, SendLog, Suppression
 from sending.replies import Pause, Scope
+from sending.suppression import suppress
 
 SHORT_REST = timedelta(minutes=5)
 # The provider says that the window is full, the ledger is empty: mail was sent past us. Look again.
@@ -43,7 +42,8 @@ class Effects:
         """Draws the consequences of a recorded attempt."""
         verdict = attempt.verdict
         if verdict.suppress:
-            patiently(lambda: _suppress(mail))
+            reason, source = Suppression.Reason.BOUNCED, f"campaign {mail.campaign_id}"
+            patiently(lambda: suppress(mail.email, reason, source=source))
         if verdict.pause is not None:
             self._pause_account(attempt, verdict.pause, verdict.cure)
         elif verdict.scope in LOST and _in_a_row(LOST, LOST_CONNECTIONS, account=attempt.account):
@@ -94,13 +94,3 @@ def _until(pause: Pause, account: int) -> datetime | timedelta | None:
 
 def _reply(attempt: Attempt) -> str:
     return " ".join(str(part) for part in (attempt.code, attempt.enhanced_code, attempt.text) if part)
-
-
-def _suppress(mail: QueuedEmail) -> None:
-    try:
-        with transaction.atomic():
-            Suppression.objects.create(
-                email=mail.email, reason=Suppression.Reason.BOUNCED, source=f"campaign {mail.campaign_id}"
-            )
-    except IntegrityError:
-        pass  # suppressed already

@@ -17,6 +17,13 @@ SCHEDULES = {
     "recover": EVERY_MINUTE,
     "reconcile": EVERY_30_SECONDS,
 }
+# Jobs of other rooms, which they declare: name to (function, cron).
+OTHERS: dict[str, tuple[str, str]] = {}
+
+
+def declare(function: str, cron: str) -> None:
+    """Adds a job of another room, by its dotted path, to what is synced. Called when Django starts."""
+    OTHERS[function.rpartition(".")[2]] = (function, cron)
 
 
 def sync(**_: Any) -> None:
@@ -25,11 +32,12 @@ def sync(**_: Any) -> None:
     next_run stays as it is, so that no tick is lost; but one that lies far ahead was set by a host
     with a wrong clock, and would keep sending from waking up.
     """
-    for name, cron in SCHEDULES.items():
+    ours_here = {name: (f"sending.jobs.{name}", cron) for name, cron in SCHEDULES.items()}
+    for name, (function, cron) in {**ours_here, **OTHERS}.items():
         Schedule.objects.update_or_create(
             name=name,
             defaults={
-                "func": f"sending.jobs.{name}",
+                "func": function,
                 "schedule_type": Schedule.CRON,
                 "cron": cron,
                 "repeats": -1,
@@ -38,7 +46,7 @@ def sync(**_: Any) -> None:
                 "hook": None,
             },
         )
-    ours = Schedule.objects.filter(name__in=SCHEDULES)
+    ours = Schedule.objects.filter(name__in=[*SCHEDULES, *OTHERS])
     ours.filter(next_run__gt=Now() + FAR_AHEAD).update(next_run=Now())
     Schedule.objects.filter(func__startswith="sending.jobs.").exclude(name__in=SCHEDULES).delete()
 

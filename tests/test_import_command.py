@@ -50,6 +50,8 @@ def test_json_holds_all_of_the_report(contacts_file, capsys):
         "unchanged": 0,
         "refused": 1,
         "added_to_list": 1,
+        "suppressed": 0,
+        "reason": "",
         "refused_rows": [{"line": 3, "value": "bad", "reason": "An email address must have an @-sign."}],
         "duplicate_rows": [{"line": 4, "first_line": 2}],
     }

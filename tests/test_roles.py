@@ -68,8 +68,8 @@ CONTACT = {
 }  # fmt: skip
 ACCOUNT = {
     "provider": "custom", "email": "new@sender.example", "name": "New", "host": "127.0.0.1", "port": 9,
-    "security": "none", "daily_limit": 7, "limit_window": "rolling", "time_zone": "UTC", "spacing": 0, "spacing_jitter": 0,
-    "warm_up_step": 20, "is_enabled": "on", "imap_port": 993,
+    "security": "none", "daily_limit": 7, "limit_window": "rolling", "time_zone": "UTC",
+    "spacing": 0, "spacing_jitter": 0, "warm_up_step": 20, "is_enabled": "on", "imap_port": 993,
 }  # fmt: skip
 KNOBS = {
     "batch_size": 25, "scope": "account", "batch_interval": 60, "delay": 1, "jitter": 0,

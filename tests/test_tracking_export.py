@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from campaigns import export
 from campaigns.models import Campaign, Contact
+from sending import csv_export
 from sending.models import QueuedEmail
 from sending.selection import CHUNK, Selection
 from tests.factories import make_account, make_user
@@ -119,7 +120,7 @@ def test_every_row_comes_once_over_many_chunks(admin_client: Client, large: Camp
 
 
 def test_it_begins_with_the_first_rows_and_keeps_none(large: Campaign) -> None:
-    lines = export.recipients(Selection(large.pk))
+    lines = csv_export.lines(export.heading(), export.recipients(Selection(large.pk)))
     with CaptureQueriesContext(
         connection,
     ) as queries:

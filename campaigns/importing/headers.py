@@ -44,6 +44,7 @@ USUAL_NAMES = {
 }
 FIELD_BY_NAME = {spelling: field for field, names in USUAL_NAMES.items() for spelling in names.split()}
 # Names that the import itself fills, or that mean something of their own in Liquid.
+IGNORED = ""  # the field of a column that a person left out
 TAKEN = {"email", "name", "first_name", "last_name"}
 LIQUID_WORDS = {
     *("and", "blank", "contains", "else", "empty", "false", "for", "if", "in", "nil", "not", "null"),
@@ -71,6 +72,14 @@ def map_headers(headers: Sequence[str]) -> list[Column]:
     A second column of the same meaning becomes a merge field of its own. Raises ImportRefused when
     no column holds addresses (and says which there are), or when there are too many columns.
     """
+    columns = suggest_columns(headers)
+    if not any(column.field == "email" for column in columns):
+        _refuse_without_email([column.header for column in columns])
+    return columns
+
+
+def suggest_columns(headers: Sequence[str]) -> list[Column]:
+    """As map_headers, for a person to correct: none fills "email" where none is known to hold addresses."""
     headers = _without_empty_end([clean_name(header) for header in headers])
     if len(headers) > MAX_COLUMNS:
         raise ImportRefused(
@@ -84,13 +93,47 @@ def map_headers(headers: Sequence[str]) -> list[Column]:
     ]
 
 
+def choose_columns(headers: Sequence[str], fields: Sequence[str]) -> list[Column]:
+    """The columns as a person mapped them: a field for each, IGNORED for one that is left out.
+
+    Raises ImportRefused when the file has other columns, or when the fields don't suit each other.
+    """
+    headers = _without_empty_end([clean_name(header) for header in headers])
+    if len(headers) != len(fields):
+        raise ImportRefused(
+            f"The file has {len(headers)} columns, and {len(fields)} were mapped. Upload it again."
+        )
+    check_fields(fields)
+    return [Column(index, header, fields[index]) for index, header in enumerate(headers)]
+
+
+def check_fields(fields: Sequence[str]) -> None:
+    """Raises ImportRefused unless exactly one column fills "email", and no two the same field."""
+    used = [field for field in fields if field != IGNORED]
+    if used.count("email") != 1:
+        raise ImportRefused("Choose exactly one column that holds the e-mail addresses.")
+    twice = sorted({field for field in used if used.count(field) > 1})
+    if twice:
+        raise ImportRefused(
+            f"Two columns can't fill the same field: {', '.join(twice)}. Ignore or rename one."
+        )
+    for field in used:
+        if field not in TAKEN and merge_field(field) != field[:60].rstrip("_"):
+            raise ImportRefused(f"“{field[:60]}” can't be the name of a merge field.")
+
+
+def merge_field(name: str) -> str:
+    """A merge field's name as Liquid takes it, by what a person calls it: “Shoe size” is shoe_size; or ""."""
+    return _identifier(clean_name(name))
+
+
 def _known_columns(headers: Sequence[str]) -> dict[int, str]:
     places: dict[str, int] = {}
     for index, header in enumerate(headers):
         if field := FIELD_BY_NAME.get(_plain(header)):
             places.setdefault(field, index)
-    if "email" not in places:
-        places["email"] = _only_column_that_speaks_of_email(headers)
+    if "email" not in places and (place := _only_column_that_speaks_of_email(headers)) is not None:
+        places["email"] = place
     # "Vorname; Name" and "Nombre; Apellidos": beside one part of a name, "name" is the other part.
     if "name" in places and ("first_name" in places) != ("last_name" in places):
         other = "last_name" if "first_name" in places else "first_name"
@@ -98,10 +141,12 @@ def _known_columns(headers: Sequence[str]) -> dict[int, str]:
     return {index: field for field, index in places.items()}
 
 
-def _only_column_that_speaks_of_email(headers: Sequence[str]) -> int:
+def _only_column_that_speaks_of_email(headers: Sequence[str]) -> int | None:
     found = [index for index, header in enumerate(headers) if re.search("email|courriel", _plain(header))]
-    if len(found) == 1:
-        return found[0]
+    return found[0] if len(found) == 1 else None
+
+
+def _refuse_without_email(headers: Sequence[str]) -> None:
     names = ", ".join(f"“{header[:60]}”" for header in headers[:20] if header) or "none with a name"
     raise ImportRefused(
         "No column is known to hold the e-mail addresses. Name one of them “email” in the first row "

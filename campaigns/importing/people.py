@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from campaigns.importing.cleaning import clean_email, clean_name, clean_value
-from campaigns.importing.headers import Column
+from campaigns.importing.headers import IGNORED, Column
 from campaigns.importing.limits import MAX_VALUE
 from campaigns.importing.report import RefusedRow
 from campaigns.models import Contact
@@ -25,6 +25,7 @@ class Person:
 def read_person(line: int, cells: Sequence[str], columns: Sequence[Column]) -> Person | RefusedRow:
     """The person of a row that is not empty."""
     values = {column.field: cells[column.index] for column in columns if column.index < len(cells)}
+    values.pop(IGNORED, None)
     email = values.pop("email", "")
     name = clean_name(values.pop("name", ""))
     try:
@@ -44,7 +45,7 @@ def _check_shape(cells: Sequence[str], columns: Sequence[Column]) -> None:
             "a value that holds the delimiter needs quotation marks around it."
         )
     for column in columns:
-        if column.index < len(cells) and len(cells[column.index]) > MAX_VALUE:
+        if column.field != IGNORED and column.index < len(cells) and len(cells[column.index]) > MAX_VALUE:
             raise ValueError(f"The value of “{column.header}” is longer than {MAX_VALUE:,} characters.")
 
 

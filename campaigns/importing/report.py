@@ -27,10 +27,15 @@ class DuplicateRow:
 
 @dataclass
 class ImportReport:
-    """Counts of rows: read = taken + merged + unchanged + refused. `fields` maps merge field to header."""
+    """Counts of rows: read = taken + merged + unchanged + refused. `fields` maps merge field to header.
+
+    With a `reason` the addresses went onto the suppression list, else into the list of that name.
+    """
 
     filename: str
     list_name: str
+    reason: str = ""  # of Suppression.Reason
+    steps: int = 0  # of writing that are done, for who watches
     source: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     read: int = 0
@@ -40,6 +45,7 @@ class ImportReport:
     unchanged: int = 0  # contacts that were there and had all of it
     refused: int = 0
     added_to_list: int = 0  # contacts, new or not
+    suppressed: int = 0  # of the addresses in the file: contacts, too, but nothing is sent to them
     refused_rows: list[RefusedRow] = field(default_factory=list)
     duplicate_rows: list[DuplicateRow] = field(default_factory=list)
 
@@ -56,7 +62,9 @@ class ImportReport:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it in JSON's types."""
-        return {**asdict(self), "merged": self.merged}
+        told = {**asdict(self), "merged": self.merged}
+        del told["steps"]
+        return told
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -71,6 +79,8 @@ class ImportReport:
         yield f"  {self.unchanged:>9,} unchanged"
         yield f"  {self.refused:>9,} refused"
         yield f"  {self.added_to_list:>9,} added to the list"
+        if self.suppressed:
+            yield f"  {self.suppressed:>9,} are suppressed and get no mail"
         yield "Merge fields: " + ", ".join(f"{{{{ {name} }}}}" for name in self.fields)
         for row in self.refused_rows[:SHOWN]:
             yield f"  refused    line {row.line:,}: “{row.value}”: {row.reason}"

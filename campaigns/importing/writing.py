@@ -79,13 +79,13 @@ NEW_NAME = f"""CASE
     WHEN contact.name IN ('', {_full_name("contact.attributes")}) THEN {_full_name(f"({NEW_ATTRIBUTES})")}
     ELSE contact.name
 END"""
+IS_CHANGED = f"(contact.name, contact.attributes) IS DISTINCT FROM ({NEW_NAME}, {NEW_ATTRIBUTES})"
 # The expressions stand on the contact itself, so that a change made meanwhile is not overwritten.
 UPDATE_CHANGED = f"""
 UPDATE campaigns_contact AS contact
 SET name = {NEW_NAME}, attributes = {NEW_ATTRIBUTES}
 FROM imported_once AS row
-WHERE lower(contact.email) = row.key
-AND (contact.name, contact.attributes) IS DISTINCT FROM ({NEW_NAME}, {NEW_ATTRIBUTES})
+WHERE lower(contact.email) = row.key AND {IS_CHANGED}
 """  # noqa: S608
 ADD_TO_LIST = """
 INSERT INTO campaigns_contactlist_contacts (contactlist_id, contact_id)
@@ -94,13 +94,33 @@ FROM imported_once JOIN campaigns_contact AS contact ON lower(contact.email) = i
 ORDER BY contact.id
 ON CONFLICT (contactlist_id, contact_id) DO NOTHING
 """
+# What the three statements above would insert, change and add.
+COUNT = f"""
+SELECT count(*) FILTER (WHERE contact.id IS NULL),
+    count(*) FILTER (WHERE contact.id IS NOT NULL AND {IS_CHANGED}),
+    count(*) FILTER (WHERE member.id IS NULL)
+FROM imported_once AS row
+LEFT JOIN campaigns_contact AS contact ON lower(contact.email) = row.key
+LEFT JOIN campaigns_contactlist AS list ON list.name = %s
+LEFT JOIN campaigns_contactlist_contacts AS member
+    ON member.contactlist_id = list.id AND member.contact_id = contact.id
+"""  # noqa: S608
+COUNT_SUPPRESSED = """
+SELECT count(*) FROM imported_once AS row
+JOIN sending_suppression AS suppression ON lower(suppression.email) = row.key
+"""
+SUPPRESS = """
+INSERT INTO sending_suppression (email, reason, source, at)
+SELECT email, %s, %s, now() FROM imported_once ORDER BY line
+ON CONFLICT (lower(email)) DO NOTHING
+"""
 
 
 def stage(people: Iterable[Person]) -> None:
     """Copies the people into the transaction's temporary table, as they come."""
     with connection.cursor() as cursor:
         cursor.execute(CREATE_STAGE)
-        with cursor.copy(COPY) as copy:
+        with connection.wrap_database_errors, cursor.copy(COPY) as copy:
             for person in people:
                 attributes = json.dumps(person.attributes, ensure_ascii=False)
                 copy.write_row((person.line, person.email, person.name, attributes))
@@ -114,11 +134,50 @@ def write(report: ImportReport) -> None:
         _merge_within_file(cursor, report)
         cursor.execute(INSERT_NEW)
         report.taken = cursor.rowcount
+        report.steps += 1
         cursor.execute(UPDATE_CHANGED)
         # A row that was just inserted is equal to its staged one, so it is not among these.
         report.updated = cursor.rowcount
+        report.steps += 1
         cursor.execute(ADD_TO_LIST, [contact_list.pk])
         report.added_to_list = cursor.rowcount
+        report.suppressed = _count(cursor, COUNT_SUPPRESSED)
+    _count_unchanged(report)
+
+
+def count(report: ImportReport) -> None:
+    """Counts into the report what write would do now, and writes nothing."""
+    with connection.cursor() as cursor:
+        _merge_within_file(cursor, report)
+        cursor.execute(COUNT, [report.list_name])
+        report.taken, report.updated, report.added_to_list = cursor.fetchone()
+        report.suppressed = _count(cursor, COUNT_SUPPRESSED)
+    _count_unchanged(report)
+
+
+def write_suppressions(report: ImportReport) -> None:
+    """Puts what is staged onto the suppression list; one that stands there keeps its reason and time."""
+    with connection.cursor() as cursor:
+        _merge_within_file(cursor, report)
+        cursor.execute(SUPPRESS, [report.reason, report.filename[:200]])
+        report.taken = cursor.rowcount
+    _count_unchanged(report)
+
+
+def count_suppressions(report: ImportReport) -> None:
+    """Counts into the report what write_suppressions would do now, and writes nothing."""
+    with connection.cursor() as cursor:
+        _merge_within_file(cursor, report)
+        report.taken = _count(cursor, "SELECT count(*) FROM imported_once") - _count(cursor, COUNT_SUPPRESSED)
+    _count_unchanged(report)
+
+
+def _count(cursor: CursorWrapper, statement: str) -> int:
+    cursor.execute(statement)
+    return cursor.fetchone()[0]
+
+
+def _count_unchanged(report: ImportReport) -> None:
     report.unchanged = report.read - report.refused - report.taken - report.merged
 
 
@@ -126,6 +185,7 @@ def _merge_within_file(cursor: CursorWrapper, report: ImportReport) -> None:
     cursor.execute(MERGE_WITHIN_FILE)
     cursor.execute(COUNT_MERGED)
     rows, addresses = cursor.fetchone()
+    report.steps += 1
     report.duplicates = rows - addresses
     cursor.execute(DUPLICATES, [DETAILED])
     report.duplicate_rows = [DuplicateRow(*lines) for lines in cursor.fetchall()]

@@ -6,7 +6,7 @@ from django.db.models.functions import Coalesce
 class Migration(migrations.Migration):
     """Campaigns can be moved in the order of sending; queued_at stays what it is, history."""
 
-    dependencies = [("campaigns", "0002_send_permission")]
+    dependencies = [("campaigns", "0003_send_permission")]
     operations = [
         migrations.AddField(
             model_name="campaign",
