@@ -96,7 +96,8 @@ def shown_buttons(client: Client, campaign: Campaign) -> set[str]:
             {"_act:pause", "_act:retry", "_act:cancel"},
         ),
         (
-            "Administrator", {"send", "pause", "resume", "cancel", "retry", "first", "last", "delete_selected"},
+            "Administrator",
+            {"send", "pause", "resume", "cancel", "retry", "first", "last", "delete_selected"},
             {"_save", "_act:send"}, {"_save", "_act:pause", "_act:retry", "_act:cancel"},
         ),
     ],
