@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 # Title, then the models (app_label.model) whose lists stand under it. Others are among "All tables".
 SECTIONS = (
-    (_("Write"), ("campaigns.campaign", "campaigns.contact", "campaigns.contactlist")),
+    (_("Write"), ("campaigns.campaign", "campaigns.contact", "campaigns.contactlist", "campaigns.import")),
     (_("Send"), ("accounts.smtpaccount", "sending.pacing", "sending.suppression")),
     (
         _("Look up"),

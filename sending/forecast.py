@@ -106,9 +106,11 @@ class _Walk:
         room = whole = int(self.owed)
         self.room = dict(self.most)
         waits = False
-        for campaign in self.campaigns:
+        for campaign in [one for one in self.campaigns if self.open[one.id]]:
+            if waits and not room:
+                break
             usable = self._usable(campaign)
-            waits = waits or bool(usable and self.open[campaign.id])
+            waits = waits or bool(usable)
             taken = self._take(usable, min(room, self.open[campaign.id]))
             room -= taken
             self.open[campaign.id] -= taken

@@ -6,7 +6,7 @@ Every statement reads the ledger by the index on its time, never the queue.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 HOURS = 48
 
 PER_HOUR = """
-SELECT date_trunc('hour', at, %(zone)s), outcome, code, enhanced_code, count(*)
+SELECT date_bin('1 hour', at, %(since)s), outcome, code, enhanced_code, count(*)
 FROM (SELECT at, outcome,
              CASE WHEN outcome <> 'sent' THEN code END AS code,
              CASE WHEN outcome <> 'sent' THEN split_part(enhanced_code, '.', 2) END AS enhanced_code
@@ -97,12 +97,13 @@ def history(now: datetime) -> History:
     now: an aware time; hours begin where they do in the current time zone.
     """
     start = timezone.localtime(now).replace(minute=0, second=0, microsecond=0)
-    starts = [start - timedelta(hours=ago) for ago in reversed(range(HOURS))]
+    # In UTC: hours of the wall clock are not all as long as the others.
+    starts = [start.astimezone(UTC) - timedelta(hours=ago) for ago in reversed(range(HOURS))]
     sent: Counter[datetime] = Counter()
     failed: Counter[datetime] = Counter()
     classes: Counter[str | Promise] = Counter()
     with connection.cursor() as cursor:
-        cursor.execute(PER_HOUR, {"since": starts[0], "zone": timezone.get_current_timezone_name()})
+        cursor.execute(PER_HOUR, {"since": starts[0]})
         for hour, outcome, code, subject, count in cursor.fetchall():
             if outcome == "sent":
                 sent[hour] += count

@@ -47,7 +47,7 @@ def delete(model: str, pick: Callable[[World], object]):
 
 def import_file(client: Client, world: World):
     file = SimpleUploadedFile("contacts.csv", b"email\nnew@example.com\n")
-    return client.post(page("campaigns_contactlist_import"), {"file": file, "new_list": "New"})
+    return client.post(page("campaigns_import_add"), {"file": file, "new_list": "New"})
 
 
 MESSAGE = {

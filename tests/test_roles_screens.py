@@ -134,5 +134,5 @@ def test_reading_every_screen_changes_nothing(whole_world: World) -> None:
             client.get(url_of(model, name) + query)
         client.get(page(f"{model}_delete", 1) + "?post=yes")
         client.get(page(f"{model}_add"))
-    client.get(page("campaigns_contactlist_import"))
+    client.get(page("campaigns_import_add"))
     assert facts() == before
