@@ -129,10 +129,11 @@ def test_it_begins_with_the_first_rows_and_keeps_none(large: Campaign) -> None:
     assert len(queries) == 2  # one chunk of rows and their attempts: the other chunks are not read yet
     tracemalloc.start()
     peaks = []
-    for _chunk in lines:
+    for _piece in lines:
         peaks.append(tracemalloc.get_traced_memory()[0])
     tracemalloc.stop()
-    assert max(peaks[1:]) < 1.5 * peaks[0]
+    half = len(peaks) // 2
+    assert max(peaks[half:]) < 1.2 * max(peaks[:half])
 
 
 def test_it_takes_the_right_to_look_at_contacts_too(client: Client, large: Campaign) -> None:
