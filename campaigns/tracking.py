@@ -29,7 +29,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from campaigns import export
 from campaigns.models import Campaign
-from sending import freshness, outlook, selection, whereabouts
+from sending import csv_export, freshness, outlook, selection, whereabouts
 from sending.models import QueuedEmail
 from sending.selection import REPLIES, Selection
 from sending.status import OPEN, STATES, queue_status
@@ -95,10 +95,7 @@ def export_view(model_admin: Any, request: HttpRequest, pk: int) -> StreamingHtt
     campaign, asked = _campaign(pk), _asked(pk, request.GET)
     parts = [slugify(campaign.name) or str(pk), asked.status, asked.reply]
     name = "-".join(part for part in parts if part)
-    response = StreamingHttpResponse(export.recipients(asked), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    response["Cache-Control"] = "no-store"
-    return response
+    return csv_export.stream(f"{name}.csv", export.heading(), export.recipients(asked))
 
 
 def _require(request: HttpRequest, permissions: tuple[str, ...]) -> None:
