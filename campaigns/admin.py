@@ -1,6 +1,6 @@
 """The staff screens of campaigns. What may be done, and when, stands in campaigns.actions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
@@ -21,14 +21,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from campaigns import actions, composing, merge_fields, querysets
+from campaigns import actions, composing, merge_fields, overview, querysets, tracking
 from campaigns import contact_admin as contact_admin  # registers contacts and lists
 from campaigns.actions import Refused
 from campaigns.attachments import AttachmentInline
 from campaigns.models import Campaign, Contact
+from campaigns.moving import Moving
 from sending.models import QueuedEmail
 
-ACTIONS = ("send", "pause", "resume", "cancel", "retry")
+ACTIONS = ("send", "pause", "resume", "cancel", "retry", "first", "last")
 MESSAGE_FIELDS = ("subject", "html", "text")
 # A letter has inline styles and pictures from anywhere, as a mail program shows them. It gets no script
 # and, by `sandbox`, no origin: not even opened on its own can it reach the session of who looks at it.
@@ -50,12 +51,12 @@ def may_see_letters(request: HttpRequest) -> bool:
 
 
 @admin.register(Campaign)
-class CampaignAdmin(admin.ModelAdmin):
+class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
     """What can be changed when: the lists while it is a draft (its recipients are queued then), the
     message while it is a draft or paused, accounts and start time until it is cancelled."""
 
-    list_display = ["name", "status", "to_lists", "progress", "queued_at"]
-    list_filter = ["status", "lists"]
+    list_display = ["name", "state", "how_far", "to_lists", "queued_at"]
+    list_filter = [overview.StateFilter, "lists"]
     search_fields = ["name", "subject"]
     show_full_result_count = False
     filter_horizontal = ["lists", "accounts"]
@@ -146,13 +147,17 @@ class CampaignAdmin(admin.ModelAdmin):
         return HttpResponseRedirect(request.path)
 
     def _each(
-        self, request: HttpRequest, campaigns: QuerySet[Campaign], act: Callable[[Campaign], str]
+        self,
+        request: HttpRequest,
+        campaigns: QuerySet[Campaign],
+        act: Callable[[Campaign], str],
+        order: Sequence[Any] = ("id",),
     ) -> None:
         """One message and one line of history per campaign, in the order in which they were made.
 
         A refusal stops no other.
         """
-        for campaign in campaigns.order_by("id"):
+        for campaign in campaigns.order_by(*order):
             try:
                 with transaction.atomic():
                     told = act(campaign)
@@ -208,11 +213,9 @@ class CampaignAdmin(admin.ModelAdmin):
         return super().get_queryset(request).prefetch_related("lists")
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Counts the queue for all campaigns of the page in one query."""
+        """Looks at how all campaigns of the page stand, in a fixed number of queries."""
         changelist = super().get_changelist_instance(request)
-        counts = querysets.progress(campaign.pk for campaign in changelist.result_list)
-        for campaign in changelist.result_list:
-            campaign.counts = counts.get(campaign.pk, {})
+        overview.look(changelist.result_list)
         return changelist
 
     @admin.display(description="lists")
@@ -221,9 +224,7 @@ class CampaignAdmin(admin.ModelAdmin):
 
     @admin.display(description="progress")
     def progress(self, campaign: Campaign) -> str:
-        counts = getattr(campaign, "counts", None)
-        if counts is None:
-            counts = querysets.progress([campaign.pk]).get(campaign.pk, {})
+        counts = querysets.progress([campaign.pk]).get(campaign.pk, {})
         labels = QueuedEmail.Status
         return ", ".join(f"{counts[one]:,} {labels(one).label.lower()}" for one in PROGRESS if one in counts)
 
@@ -251,7 +252,11 @@ class CampaignAdmin(admin.ModelAdmin):
 
     def get_urls(self) -> list[Any]:
         letter = self.admin_site.admin_view(self.letter_view)
-        return [path("<int:pk>/letter/", letter, name="campaigns_campaign_letter"), *super().get_urls()]
+        return [
+            path("<int:pk>/letter/", letter, name="campaigns_campaign_letter"),
+            *tracking.urls(self),
+            *super().get_urls(),
+        ]
 
     @method_decorator([csp(LETTER_POLICY), xframe_options_sameorigin])
     def letter_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import models
 from django.db.models import Func, Q, Value
-from django.db.models.functions import Concat, Lower, Now
+from django.db.models.functions import Coalesce, Concat, Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import SmtpAccount
@@ -85,6 +85,8 @@ class Campaign(models.Model):
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
     scheduled_at = models.DateTimeField(null=True, blank=True, help_text="Nothing goes out before this time.")
     queued_at = models.DateTimeField(null=True, editable=False)
+    # Its place in the order of sending once somebody moved it: as if it had been queued then.
+    place_at = models.DateTimeField(null=True, editable=False)
     queued_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL
     )
@@ -102,7 +104,8 @@ class Campaign(models.Model):
         indexes = [
             # The dispatcher asks for these every few seconds, in this order.
             models.Index(
-                fields=["queued_at", "id"],
+                Coalesce("place_at", "queued_at"),
+                "id",
                 condition=Q(status="sending"),
                 name="campaigns_campaign_sending",
             ),

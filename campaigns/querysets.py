@@ -1,10 +1,11 @@
 from collections import defaultdict
 from collections.abc import Iterable
 
-from django.db.models import Sum
+from django.db.models import Exists, OuterRef, Sum
 
 from campaigns.models import Campaign
 from sending.models import QueuedEmail, Tally
+from sending.status import OPEN
 
 
 def progress(campaign_ids: Iterable[int]) -> dict[int, dict[str, int]]:
@@ -28,3 +29,9 @@ def not_over(campaigns: Iterable[Campaign]) -> list[Campaign]:
         for one in moving
         if one.status == Campaign.Status.DRAFT or not set(counts.get(one.pk, {})) <= set(QueuedEmail.FINAL)
     ]
+
+
+def has_open_mails() -> Exists:
+    """Whether any mail of the campaign can still move, by the tally: for a filter of campaigns."""
+    rows = Tally.objects.filter(campaign=OuterRef("pk"), status__in=OPEN).values("campaign")
+    return Exists(rows.annotate(total=Sum("count")).filter(total__gt=0))

@@ -13,6 +13,8 @@ with told_in_one_line():
     bind = bind_address()
     workers = whole_number("WEB_WORKERS", 2)
 
+# So a worker that streams a large export, as long as that takes, answers others meanwhile.
+threads = 4
 # An upload of 200 MB over a slow line, or a long export, runs in the request.
 timeout = 120
 # No socket in somebody's home.

@@ -20,7 +20,7 @@ ROOMS = ("accounts", "campaigns", "sending")
 LOOK = tuple(f"{room}.view_*" for room in ROOMS)
 EDIT = tuple(
     f"campaigns.{verb}_{model}"
-    for model in ("contact", "contactlist", "campaign", "attachment")
+    for model in ("contact", "contactlist", "import", "campaign", "attachment")
     for verb in ("add", "change", "delete")
 )
 ROLES: dict[str, tuple[str, ...]] = {

@@ -12,6 +12,8 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
+from sending import schedules
+
 logger = logging.getLogger("sending")
 
 
@@ -27,6 +29,8 @@ class PulsingBroker(ORM):
     def dequeue(self) -> list[tuple[int | None, str]]:
         """Pairs of a queue row's id and its payload; the pulse has no row to acknowledge."""
         try:
+            if is_pulse_due := time.monotonic() - self._pulsed_at >= settings.WATCHDOG_AFTER / 4:
+                schedules.bring_back()
             tasks = super().dequeue() or []
         except (InterfaceError, OperationalError) as error:
             # django-q2's pusher would sleep for 10 s and die: so long nothing could be sent, or ended.
@@ -34,10 +38,9 @@ class PulsingBroker(ORM):
             connections[Conf.ORM].close()
             time.sleep(1)
             return []
-        now = time.monotonic()
-        if now - self._pulsed_at < settings.WATCHDOG_AFTER / 4:
+        if not is_pulse_due:
             return tasks
-        self._pulsed_at = now
+        self._pulsed_at = time.monotonic()
         return [*tasks, (None, SignedPackage.dumps(_pulse()))]
 
 

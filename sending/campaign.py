@@ -2,9 +2,16 @@
 
 from typing import Any
 
+from django.db.models.functions import Coalesce
+
+# Campaigns are sent in the order in which they were queued, but for those that somebody moved; an
+# index of the campaigns holds those that are being sent in this order. Drafts have none: they come last.
+PLACE = Coalesce("place_at", "queued_at")
+ORDER = (PLACE, "id")
+
 
 def campaign_model() -> Any:
-    """The model behind QueuedEmail.campaign: has status, scheduled_at, queued_at, accounts."""
+    """The model behind QueuedEmail.campaign: has status, scheduled_at, queued_at, place_at, accounts."""
     from sending.models import QueuedEmail
 
     return QueuedEmail._meta.get_field("campaign").related_model

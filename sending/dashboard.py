@@ -1,7 +1,5 @@
 """The dashboard: how sending stands, at a glance, for staff. The admin's front page."""
 
-import math
-from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,32 +12,16 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone, translation
 from django.utils.http import parse_etags, quote_etag
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts.actions import resume_account
 from accounts.models import SmtpAccount
-from sending import forecast, freshness, last_hours
-from sending.models import Pacing
+from sending import freshness, last_hours, outlook
 from sending.status import OPEN, STATES, last_batches, last_sign, queue_status, sent_today
 
 # The page shows what these let one see elsewhere.
 PERMISSIONS = ("sending.view_queuedemail", "campaigns.view_campaign", "accounts.view_smtpaccount")
 MOST_CAMPAIGNS = 30  # those that move and, after them, the latest ones
-ENDED = tuple(state for state in STATES if state not in OPEN)
-WAITING = ("pending", "sending", "retry")
-# What a state is called, and the tone of its chip (templates/partials/chip.html).
-SAID = {
-    "draft": (gettext_lazy("draft"), ""),
-    "sending": (gettext_lazy("sending"), "busy"),
-    "paused": (gettext_lazy("paused"), "warning"),
-    "cancelled": (gettext_lazy("cancelled"), ""),
-    "finished": (gettext_lazy("finished"), "good"),
-    "ready": (gettext_lazy("ready"), "good"),
-    "spaced": (gettext_lazy("ready"), "good"),
-    "full": (gettext_lazy("limit reached"), "warning"),
-    "disabled": (gettext_lazy("disabled"), ""),
-}
 
 
 def front_page(request: HttpRequest) -> HttpResponse:
@@ -95,7 +77,7 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
         "sent_today": sent_today(),
         "capacity": sum(account["limit"] for account in enabled),
         "heartbeat": last_sign(),
-        "accounts": [_with_words(account) for account in status["accounts"]],
+        "accounts": [outlook.with_words(account) for account in status["accounts"]],
         "campaigns": _shown(status, now),
         "hidden_campaigns": max(0, len(status["campaigns"]) - MOST_CAMPAIGNS),
         "history": last_hours.history(now),
@@ -107,86 +89,8 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _with_words(row: dict[str, Any]) -> dict[str, Any]:
-    """With the word for its state, and that word's tone."""
-    label, tone = SAID[row.get("state") or row["status"]]
-    return {**row, "label": label, "tone": tone}
-
-
 def _shown(status: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
     """Those with mail that moves in the order of sending, then the others, latest first."""
     moving = [c for c in status["campaigns"] if any(c[state] for state in OPEN)]
     others = [c for c in reversed(status["campaigns"]) if not any(c[state] for state in OPEN)]
-    rates = last_hours.rates()
-    finish = _finish(status, moving, rates.values(), now) if status["alive"] and moving else {}
-    return [
-        {
-            **_with_words(campaign),
-            **_progress(campaign),
-            "rate": rates[campaign["id"]].count if campaign["id"] in rates else 0,
-            "finish": finish.get(campaign["id"]),
-        }
-        for campaign in (moving + others)[:MOST_CAMPAIGNS]
-    ]
-
-
-def _progress(campaign: dict[str, Any]) -> dict[str, int]:
-    done, total = sum(campaign[s] for s in ENDED), sum(campaign[s] for s in STATES)
-    return {"done": done, "good": done - campaign["failed"], "open": total - done, "total": total}
-
-
-def _finish(
-    status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[last_hours.Rate], now: datetime
-) -> dict[int, datetime]:
-    """When each campaign that goes out will be finished, as far as can be foreseen."""
-    freed = last_hours.freed(account["id"] for account in status["accounts"])
-    accounts = [
-        _as_foreseen(a, freed.get(a["id"], ()), now)
-        for a in status["accounts"]
-        if a["state"] in ("ready", "spaced", "full") or a["paused_until"]
-    ]
-    waiting = [
-        forecast.Campaign(
-            c["id"], sum(c[state] for state in WAITING), frozenset(c["account_ids"]), c["scheduled_at"]
-        )
-        for c in campaigns
-        if c["status"] == "sending"
-    ]
-    return dict(forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts))).finish)
-
-
-def _as_foreseen(
-    account: dict[str, Any], freed: Sequence[tuple[datetime, int]], now: datetime
-) -> forecast.Account:
-    day_ends = account["day_frees_at"] if account["limit_window"] == "calendar" else None
-    return forecast.Account(
-        account["id"],
-        left=max(0, account["limit"] - account["used"]),
-        usable_from=account["paused_until"] or now,
-        freed=[(day_ends, account["used"])] if day_ends else freed,
-        day_ends=day_ends,
-        per_minute=_most_a_minute(account),
-    )
-
-
-def _most_a_minute(account: dict[str, Any]) -> float:
-    """What its spacing and its limits of the hour and the minute let out."""
-    limits = {span["name"]: span["limit"] for span in account["limits"]}
-    return min(
-        limits.get("hour", math.inf) / 60,
-        limits.get("minute", math.inf),
-        60 / account["spacing"] if account["spacing"] else math.inf,
-    )
-
-
-def _pace(rates: Iterable[last_hours.Rate], accounts: int) -> float:
-    pacing = Pacing.load()
-    measured = [(rate.count, rate.count * rate.seconds) for rate in rates]
-    count, seconds = sum(n for n, _ in measured), sum(s for _, s in measured)
-    return forecast.pace(
-        batch_size=pacing.batch_size,
-        batch_interval=pacing.batch_interval,
-        delay=pacing.delay + pacing.jitter / 2,
-        seconds=seconds / count if count else forecast.USUAL_SECONDS,
-        lanes=max(1, accounts) if pacing.scope == Pacing.Scope.ACCOUNT else 1,
-    )
+    return outlook.of((moving + others)[:MOST_CAMPAIGNS], status, now)

@@ -13,7 +13,7 @@ from django_q.tasks import async_task
 from accounts.addresses import ascii_domain
 from accounts.models import SmtpAccount
 from sending import capacity, lanes
-from sending.campaign import campaign_model
+from sending.campaign import ORDER, campaign_model
 from sending.dealing import Share, deal
 from sending.models import Batch, Pacing, QueuedEmail, Suppression, Tally
 from sending.spacing import most_in_a_batch
@@ -131,7 +131,7 @@ def _claim_campaign(
 
 
 def campaigns_that_wait():
-    """Campaigns that may send now and have pending mails, in the order they were queued in."""
+    """Campaigns that may send now and have pending mails, in the order of sending."""
     waiting = (
         Tally.objects.filter(campaign=OuterRef("pk"), status=QueuedEmail.Status.PENDING)
         .values("campaign")
@@ -142,7 +142,7 @@ def campaigns_that_wait():
         campaign_model()
         .objects.filter(Exists(waiting), status="sending")
         .filter(Q(scheduled_at=None) | Q(scheduled_at__lte=Now()))
-        .order_by("queued_at", "id")
+        .order_by(*ORDER)
         .prefetch_related("accounts")
         .only("pk")
     )

@@ -218,6 +218,18 @@ class QueuedEmail(models.Model):
                 name="sending_q_dropped",
             ),
             models.Index(fields=["message_id"], condition=~Q(message_id=""), name="sending_q_message_id"),
+            # A campaign's recipients by state: the other states have an index above, or few rows.
+            models.Index(
+                fields=["campaign", "status", "id"],
+                condition=Q(status__in=["sent", "cancelled", "suppressed", "retry"]),
+                name="sending_q_campaign",
+            ),
+            # When a campaign's next one is due.
+            models.Index(
+                fields=["campaign", "next_attempt_at"],
+                condition=Q(status="retry"),
+                name="sending_q_campaign_retry",
+            ),
         ]
 
     def __str__(self) -> str:

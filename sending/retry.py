@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from accounts.models import SmtpAccount
 from sending import capacity
-from sending.campaign import campaign_model
+from sending.campaign import ORDER, campaign_model
 from sending.models import QueuedEmail
 
 logger = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ def retry_due() -> int:
     left = capacity.remaining(SmtpAccount.objects.usable().values_list("id", flat=True))
     sending = campaign_model().objects.filter(Q(pk__in=campaigns, status="sending"))
     moved = 0
-    for campaign in sending.order_by("queued_at", "id").prefetch_related("accounts"):
+    for campaign in sending.order_by(*ORDER).prefetch_related("accounts"):
         own = {account.pk for account in campaign.accounts.all()} or set(left)
         moved += _move(campaign.pk, sum(n for pk, n in left.items() if pk in own))
     if moved:

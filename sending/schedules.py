@@ -29,8 +29,7 @@ def declare(function: str, cron: str) -> None:
 def sync(**_: Any) -> None:
     """Makes django-q2's schedules what SCHEDULES says.
 
-    next_run stays as it is, so that no tick is lost; but one that lies far ahead was set by a host
-    with a wrong clock, and would keep sending from waking up.
+    next_run stays as it is, so that no tick is lost.
     """
     ours_here = {name: (f"sending.jobs.{name}", cron) for name, cron in SCHEDULES.items()}
     for name, (function, cron) in {**ours_here, **OTHERS}.items():
@@ -46,9 +45,17 @@ def sync(**_: Any) -> None:
                 "hook": None,
             },
         )
+    bring_back()
+    Schedule.objects.filter(func__startswith="sending.jobs.").exclude(name__in=SCHEDULES).delete()
+
+
+def bring_back() -> None:
+    """Makes schedules due that lie far ahead: a host with a wrong clock put them there.
+
+    While that host lives, it runs them; once it is gone, nobody would for as long as its clock was ahead.
+    """
     ours = Schedule.objects.filter(name__in=[*SCHEDULES, *OTHERS])
     ours.filter(next_run__gt=Now() + FAR_AHEAD).update(next_run=Now())
-    Schedule.objects.filter(func__startswith="sending.jobs.").exclude(name__in=SCHEDULES).delete()
 
 
 def wake_up() -> None:

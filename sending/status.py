@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Min, Sum
+from django.db.models import OuterRef, Subquery, Sum
 from django.utils import timezone
 
 from accounts.clock import database_now
 from accounts.models import SmtpAccount
 from sending import capacity, uncertain, waiting
-from sending.campaign import campaign_model
+from sending.campaign import ORDER, campaign_model
 from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Tally
 from sending.uncertain import Expected, Next
 
@@ -42,7 +42,8 @@ def queue_status() -> dict[str, Any]:
 
     {state: count for each state, "campaigns": [...], "accounts": [...], "alive": bool, "waiting": why
     mail waits, in one sentence, or ""}. Campaigns stand in the order in which they are sent, drafts
-    last; one that has nothing left to do has the status "finished".
+    last; one that has nothing left to do has the status "finished". "ahead": how many campaigns before
+    it have mail to send and an account that is ready.
     """
     by_campaign, by_account, total = _counts()
     now = database_now()
@@ -51,7 +52,7 @@ def queue_status() -> dict[str, Any]:
         alive=is_alive(last_sign(), now),
         pacing=Pacing.objects.first() or Pacing(),
         accounts=_accounts(by_account, now),
-        retries=_next_retries(),
+        retries=_next_retries(by_campaign),
         uncertain=uncertain.in_numbers() if total["uncertain"] else {},
     )
     campaigns = _campaigns()
@@ -111,10 +112,13 @@ def _by_state(counts: Counter[str]) -> dict[str, int]:
     return {state: counts[state] for state in STATES}
 
 
-def _next_retries() -> dict[int, datetime]:
-    """When the next retry of each campaign is due."""
-    retries = QueuedEmail.objects.filter(status=QueuedEmail.Status.RETRY).order_by()
-    return dict(retries.values_list("campaign").annotate(at=Min("next_attempt_at")))
+def _next_retries(by_campaign: dict[int, Counter[str]]) -> dict[int, datetime]:
+    """When the next retry of each campaign is due, by one look into the index for each that has any."""
+    waiting = [campaign for campaign, counts in by_campaign.items() if counts["retry"]]
+    retries = QueuedEmail.objects.filter(campaign=OuterRef("pk"), status=QueuedEmail.Status.RETRY)
+    next_at = Subquery(retries.order_by("next_attempt_at").values("next_attempt_at")[:1])
+    found = campaign_model().objects.filter(pk__in=waiting).order_by().annotate(at=next_at)
+    return dict(found.filter(at__isnull=False).values_list("pk", "at"))
 
 
 def _accounts(by_account: dict[int, Counter[str]], now: datetime) -> dict[int, dict[str, Any]]:
@@ -162,9 +166,8 @@ def _account_state(account: SmtpAccount, known: capacity.Capacity, now: datetime
 
 
 def _campaigns() -> list[Any]:
-    order = (F("queued_at").asc(nulls_last=True), "id")
     fields = ("name", "status", "pause_reason", "scheduled_at", "queued_at")
-    return list(campaign_model().objects.order_by(*order).prefetch_related("accounts").only(*fields))
+    return list(campaign_model().objects.order_by(*ORDER).prefetch_related("accounts").only(*fields))
 
 
 def _tell_campaigns(
@@ -182,6 +185,7 @@ def _tell_campaigns(
                 "scheduled_at": campaign.scheduled_at,
                 "account_ids": [account["id"] for account in accounts],
                 **_by_state(counts),
+                "ahead": earlier,
                 "waiting": _why(counts, seen, accounts, [campaign], earlier, campaign.pk),
             }
         )

@@ -75,14 +75,14 @@ def test_the_list_shows_progress_of_all_campaigns_in_a_fixed_number_of_queries(
     for number in range(2):
         actions.queue_campaign(make_campaign(everybody, name=f"c{number}"))
     admin_client.get(LIST)
-    with django_assert_num_queries(7) as few:
+    with django_assert_num_queries(15) as few:
         response = admin_client.get(LIST)
-    assert response.content.decode().count("3 pending") == 2
+    assert response.content.decode().count("0% of 3") == 2
     for number in range(2, 9):
         actions.queue_campaign(make_campaign(everybody, name=f"c{number}"))
     with django_assert_num_queries(len(few)):
         response = admin_client.get(LIST)
-    assert response.content.decode().count("3 pending") == 9
+    assert response.content.decode().count("0% of 3") == 9
 
 
 def test_a_draft_shows_missing_fields_and_a_sandboxed_preview(admin_client: Client) -> None:

@@ -11,7 +11,7 @@ from django_q.models import OrmQ, Schedule
 from campaigns import actions
 from config.demo.smtp_server import LocalSmtpServer
 from sending import schedules
-from sending.models import Batch, QueuedEmail, SendLog
+from sending.models import Batch, Heartbeat, QueuedEmail, SendLog
 from tests.cluster import wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
@@ -100,11 +100,19 @@ def test_a_schedule_that_a_wrong_clock_put_far_ahead_comes_back(transactional_db
     assert not Schedule.objects.filter(next_run__gt=timezone.now() + timedelta(seconds=5)).exists()
 
 
+def test_a_schedule_that_a_wrong_clock_puts_far_ahead_comes_back_while_the_cluster_runs(start_cluster):
+    start_cluster(WATCHDOG_AFTER="2")
+    wait_for(lambda: Heartbeat.objects.filter(job="pulse").exists())
+    far_ahead = timezone.now() + timedelta(days=3)
+    Schedule.objects.update(next_run=far_ahead)
+    wait_for(lambda: not Schedule.objects.filter(next_run=far_ahead).exists())
+
+
 def test_schedules_are_synced_and_a_cluster_dispatches_at_once(server, start_cluster):
     Schedule.objects.all().delete()
     Schedule.objects.create(name="old", func="sending.jobs.gone", schedule_type="O")
     queue(server, 1)
     start_cluster()
     wait_for(lambda: states() == {"sent": 1}, timeout=25)  # the first tick comes after 30 s
-    assert set(Schedule.objects.values_list("name", flat=True)) == set(schedules.SCHEDULES)
+    assert set(Schedule.objects.values_list("name", flat=True)) == {*schedules.SCHEDULES, *schedules.OTHERS}
     wait_for(lambda: not OrmQ.objects.exists())

@@ -92,11 +92,12 @@ def shown_buttons(client: Client, campaign: Campaign) -> set[str]:
         ("Account manager", set(), set(), set()),
         ("Editor", {"delete_selected"}, {"_save"}, {"_save"}),
         (
-            "Sender", {"send", "pause", "resume", "cancel", "retry"}, {"_act:send"},
+            "Sender", {"send", "pause", "resume", "cancel", "retry", "first", "last"}, {"_act:send"},
             {"_act:pause", "_act:retry", "_act:cancel"},
         ),
         (
-            "Administrator", {"send", "pause", "resume", "cancel", "retry", "delete_selected"},
+            "Administrator",
+            {"send", "pause", "resume", "cancel", "retry", "first", "last", "delete_selected"},
             {"_save", "_act:send"}, {"_save", "_act:pause", "_act:retry", "_act:cancel"},
         ),
     ],

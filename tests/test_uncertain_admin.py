@@ -165,7 +165,7 @@ def test_the_command_tells_the_same(mails):
 
 def test_the_command_resolves_those_that_it_is_told(mails):
     assert run("--sent", mails[0].email) == "1 email counts as sent\n"
-    assert run("--resend", mails[1].email) == "1 emails go out again\n"
+    assert run("--resend", mails[1].email) == "1 email goes out again\n"
     cancel_campaign(mails[2].campaign)
     assert "1 stay as they are: their campaign is cancelled" in run("--resend", "--all")
     assert states(mails[0], mails[2]) == ["sent", "uncertain"]

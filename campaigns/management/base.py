@@ -14,13 +14,20 @@ class CampaignCommand(BaseCommand):
         parser.add_argument("name", help="The campaign's name.")
 
     def handle(self, *args: Any, name: str, **options: Any) -> str:
+        self.options = options
         try:
-            return self.act(Campaign.objects.get(name=name))
-        except Campaign.DoesNotExist:
-            raise CommandError(f"There is no campaign “{name}”: queue_status lists them all.") from None
+            return self.act(campaign_named(name))
         except Refused as refusal:
             raise CommandError(str(refusal)) from refusal
 
     def act(self, campaign: Campaign) -> str:
-        """Does it; returns the line to print."""
+        """Does it; returns the line to print. self.options: what else the command line says."""
         raise NotImplementedError
+
+
+def campaign_named(name: str) -> Campaign:
+    """The campaign of this name. Raises CommandError."""
+    try:
+        return Campaign.objects.get(name=name)
+    except Campaign.DoesNotExist:
+        raise CommandError(f"There is no campaign “{name}”: queue_status lists them all.") from None

@@ -30,7 +30,7 @@ class Verdict:
     wrongly_resolved: list[int] = field(default_factory=list)
     most_undecided_in_a_batch: int = 0
     waiting: list[int] = field(default_factory=list)
-    poisonous: int = 0
+    poisonous: list[int] = field(default_factory=list)
     poisonous_sent: list[int] = field(default_factory=list)
     slowest_recovery: float = 0.0
 
@@ -38,8 +38,12 @@ class Verdict:
 
     @property
     def resolved_share(self) -> float:
-        """Of the mails that were ever uncertain, those that were resolved without a person."""
-        return len(self.resolved) / max(1, len(self.resolved) + len(self.uncertain))
+        """Of the mails that were ever uncertain, those that were resolved without a person.
+
+        A mail that crashes its server each time is a person's in the end, and left out.
+        """
+        left = set(self.uncertain) - set(self.poisonous)
+        return len(self.resolved) / max(1, len(self.resolved) + len(left))
 
     @property
     def broken(self) -> list[str]:
@@ -73,7 +77,7 @@ def judge(facts: Facts) -> Verdict:
     _find_uncertain(facts, accepted, verdict)
     _find_wrongly_resolved(facts, accepted, verdict)
     poisonous = [mail for mail in facts.mails if _is_poisonous(mail)]
-    verdict.poisonous = len(poisonous)
+    verdict.poisonous = [mail.id for mail in poisonous]
     verdict.poisonous_sent = [m.id for m in poisonous if m.status == "sent" or accepted[_key(m)]]
     return verdict
 

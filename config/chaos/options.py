@@ -40,7 +40,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         description="Sends mails under seeded faults, then compares the SMTP server's own ledger with ours.",
     )
     parser.add_argument("--seed", type=int, help="repeats the plan of a run that printed it")
-    parser.add_argument("--mails", type=int, help="mails to queue (10,000; short: 150)")
+    parser.add_argument("--mails", type=int, help="mails to queue (10,000; short: 120)")
     parser.add_argument("--kills", type=int, help="how often kill -9 strikes (one in 50 mails)")
     parser.add_argument("--minutes", type=float, default=60, help="begin no fault after so long (60)")
     parser.add_argument(
@@ -54,7 +54,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         help="first, N claims (100,000) of 32 claimers on 20 accounts: not one above a limit",
     )  # fmt: skip
     given = parser.parse_args(arguments)
-    mails = given.mails or (150 if given.short else 10_000)
+    mails = given.mails or (120 if given.short else 10_000)
     if mails < LEAST_MAILS:
         parser.error(f"--mails: {LEAST_MAILS} or more, else no fault finds anything to hit")
     if given.dovecot and not dovecot.is_installed():

@@ -34,6 +34,7 @@ from config.chaos.options import Options  # noqa: E402
 from config.chaos.oracle_log import OracleLog  # noqa: E402
 from config.chaos.table import table  # noqa: E402
 from config.environment import POSTGRES_DATA  # noqa: E402
+from sending import uncertain  # noqa: E402
 from sending.models import Heartbeat, QueuedEmail  # noqa: E402
 from sending.status import queue_status  # noqa: E402
 
@@ -121,7 +122,6 @@ class Run:
             "WATCHDOG_AFTER": "10",
             "SILENT_AFTER": "40",
             "STUCK_AFTER": "60",
-            "SENT_FOLDER_LOOKS": "3,15,45",
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -172,7 +172,7 @@ class Run:
         """
         for job in ("retry", "dispatch"):
             beat = Heartbeat.objects.filter(job=job, at__gt=Now() - timedelta(seconds=5))
-            if not (beat.exists() or OrmQ.objects.exists()):
+            if not (beat.exists() or OrmQ.objects.filter(lock__lte=Now()).exists()):
                 async_task(f"sending.jobs.{job}")
 
     def _is_at_rest(self) -> bool:
@@ -181,8 +181,8 @@ class Run:
             open_now = Counter(QueuedEmail.objects.values_list("campaign__name", "status"))
             if any(status == "sending" for _, status in open_now):
                 return False
-            if self.options.has_dovecot and any(status == "uncertain" for _, status in open_now):
-                return False
+            if any(plan.next != uncertain.Next.HOLD for plan in uncertain.plans(_uncertain()).values()):
+                return False  # there is still a look to come
             room = facts.room()
             waits = {name for name, status in open_now if status in ("pending", "retry")}
             return all(not room.get(name, 1) for name in waits)
@@ -245,6 +245,10 @@ class Run:
             return 1
         say("Every promise was kept.")
         return 0
+
+
+def _uncertain() -> list[int]:
+    return list(QueuedEmail.objects.filter(status="uncertain").values_list("id", flat=True))
 
 
 def say(*lines: str) -> None:

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from django.db import connection
 
@@ -38,7 +39,7 @@ class Mailbox:
     quota: int | None
     history: int
     security: str
-    limits: dict[str, object]  # beyond the daily one
+    limits: dict[str, Any]  # beyond the daily one
 
 
 def mailboxes(options: Options) -> list[Mailbox]:
@@ -51,16 +52,14 @@ def mailboxes(options: Options) -> list[Mailbox]:
         room = max(10, round(ROOM * options.mails * weight / sum(weights)))
         is_strict = number % 5 == 0
         limit = round(room * 1.2) if is_strict else room
-        history = round(HISTORY * limit)
         security = draw.choice(["none", "starttls"])
-        quota = room if is_strict else None
-        made.append(
-            Mailbox(f"a{number}", limit, quota, history, security, _more_limits(options, number, limit, draw))
-        )
+        more = _more_limits(options, number, limit, draw)
+        history = min(round(HISTORY * limit), more.get("minute_limit", limit))  # it kept the limits, too
+        made.append(Mailbox(f"a{number}", limit, room if is_strict else None, history, security, more))
     return made
 
 
-def _more_limits(options: Options, number: int, limit: int, draw: random.Random) -> dict[str, object]:
+def _more_limits(options: Options, number: int, limit: int, draw: random.Random) -> dict[str, Any]:
     """Some accounts count by the calendar day, some have a limit of an hour, some one of a minute.
 
     A short run has none of a minute: it would wait for minutes to pass.

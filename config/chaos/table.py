@@ -56,7 +56,7 @@ def _figures(
     return [
         ("kill -9; batches that were being sent then", f"{kills}; {sum(lanes_at_kills)}"),
         ("undecided mails of one batch, at most", verdict.most_undecided_in_a_batch),
-        ("poisonous mails; sent all the same", _listed(verdict.poisonous, len(verdict.poisonous_sent))),
+        ("poisonous mails; sent all the same", _listed(len(verdict.poisonous), len(verdict.poisonous_sent))),
         ("answers withheld after the final dot", cuts),
         ("batches whose lease ran out", len(facts.recoveries)),
         ("settled after the lease's end: p50, max", _recovery(facts.recoveries)),

@@ -1,0 +1,112 @@
+"""How campaigns stand, as staff are shown it: the word for the state, progress, rate, and when they end."""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from sending import forecast, last_hours
+from sending.models import Pacing
+from sending.status import OPEN, STATES
+
+ENDED = tuple(state for state in STATES if state not in OPEN)
+WAITING = ("pending", "sending", "retry")
+# What a state is called, and the tone of its chip (templates/partials/chip.html).
+SAID = {
+    "draft": (_("draft"), ""),
+    "sending": (_("sending"), "busy"),
+    "paused": (_("paused"), "warning"),
+    "cancelled": (_("cancelled"), ""),
+    "finished": (_("finished"), "good"),
+    "ready": (_("ready"), "good"),
+    "spaced": (_("ready"), "good"),
+    "full": (_("limit reached"), "warning"),
+    "disabled": (_("disabled"), ""),
+}
+
+
+def of(campaigns: Iterable[dict[str, Any]], status: dict[str, Any], now: datetime) -> list[dict[str, Any]]:
+    """These campaigns of queue_status(), each with: label and tone of its state; done, open and total;
+    rate, its mails of the last hour; finish, when it ends as far as can be foreseen, or None."""
+    moving = [one for one in status["campaigns"] if any(one[state] for state in OPEN)]
+    rates = last_hours.rates()
+    finish = _finish(status, moving, rates.values(), now) if status["alive"] and moving else {}
+    return [
+        {
+            **with_words(campaign),
+            **_progress(campaign),
+            "rate": rates[campaign["id"]].count if campaign["id"] in rates else 0,
+            "finish": finish.get(campaign["id"]),
+        }
+        for campaign in campaigns
+    ]
+
+
+def with_words(row: dict[str, Any]) -> dict[str, Any]:
+    """With the word for its state, and that word's tone."""
+    label, tone = SAID[row.get("state") or row["status"]]
+    return {**row, "label": label, "tone": tone}
+
+
+def _progress(campaign: dict[str, Any]) -> dict[str, int]:
+    done, total = sum(campaign[s] for s in ENDED), sum(campaign[s] for s in STATES)
+    return {"done": done, "good": done - campaign["failed"], "open": total - done, "total": total}
+
+
+def _finish(
+    status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[last_hours.Rate], now: datetime
+) -> dict[int, datetime]:
+    """When each campaign that goes out will be finished, as far as can be foreseen."""
+    freed = last_hours.freed(account["id"] for account in status["accounts"])
+    accounts = [
+        _as_foreseen(a, freed.get(a["id"], ()), now)
+        for a in status["accounts"]
+        if a["state"] in ("ready", "spaced", "full") or a["paused_until"]
+    ]
+    waiting = [
+        forecast.Campaign(
+            c["id"], sum(c[state] for state in WAITING), frozenset(c["account_ids"]), c["scheduled_at"]
+        )
+        for c in campaigns
+        if c["status"] == "sending"
+    ]
+    return dict(forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts))).finish)
+
+
+def _as_foreseen(
+    account: dict[str, Any], freed: Sequence[tuple[datetime, int]], now: datetime
+) -> forecast.Account:
+    day_ends = account["day_frees_at"] if account["limit_window"] == "calendar" else None
+    return forecast.Account(
+        account["id"],
+        left=max(0, account["limit"] - account["used"]),
+        usable_from=account["paused_until"] or now,
+        freed=[(day_ends, account["used"])] if day_ends else freed,
+        day_ends=day_ends,
+        per_minute=_most_a_minute(account),
+    )
+
+
+def _most_a_minute(account: dict[str, Any]) -> float:
+    """What its spacing and its limits of the hour and the minute let out."""
+    limits = {span["name"]: span["limit"] for span in account["limits"]}
+    return min(
+        limits.get("hour", math.inf) / 60,
+        limits.get("minute", math.inf),
+        60 / account["spacing"] if account["spacing"] else math.inf,
+    )
+
+
+def _pace(rates: Iterable[last_hours.Rate], accounts: int) -> float:
+    pacing = Pacing.load()
+    measured = [(rate.count, rate.count * rate.seconds) for rate in rates]
+    count, seconds = sum(n for n, _s in measured), sum(s for _n, s in measured)
+    return forecast.pace(
+        batch_size=pacing.batch_size,
+        batch_interval=pacing.batch_interval,
+        delay=pacing.delay + pacing.jitter / 2,
+        seconds=seconds / count if count else forecast.USUAL_SECONDS,
+        lanes=max(1, accounts) if pacing.scope == Pacing.Scope.ACCOUNT else 1,
+    )

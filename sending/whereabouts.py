@@ -1,0 +1,207 @@
+"""What is known of single mails: the last attempt, its reply, and why the mail waits. For a page of them:
+the number of queries does not depend on how many there are."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import ordinal
+from django.db import connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import SmtpAccount
+from sending import uncertain
+from sending.models import Batch, Pacing, QueuedEmail, SendLog
+from sending.waiting import clock
+
+Status = QueuedEmail.Status
+MOST_IN_LINE = 1000  # further back nobody counts
+
+IN_LINE = """
+SELECT mail.id, (SELECT count(*) FROM (
+    SELECT 1 FROM sending_queuedemail other
+    WHERE other.campaign_id = mail.campaign_id AND other.status = 'pending' AND other.id < mail.id
+    LIMIT %(most)s) ahead)
+FROM sending_queuedemail mail WHERE mail.id = ANY(%(mails)s)
+"""
+IN_BATCH = """
+SELECT mail.id, (SELECT count(*) FROM sending_queuedemail other
+    WHERE other.batch_id = mail.batch_id AND other.status = 'sending' AND other.position < mail.position
+      AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
+                      WHERE log.batch_id = other.batch_id AND log.queued_email_id = other.id))
+FROM sending_queuedemail mail WHERE mail.id = ANY(%(mails)s)
+"""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A mail, and its last attempt (None: there was none yet). at: of that, or of its end.
+
+    reply: the exact last reply. why: why it waits or what happens next, "" where nothing does.
+    """
+
+    mail: QueuedEmail
+    attempt: SendLog | None
+    at: datetime | None
+    reply: str
+    why: str
+
+    @property
+    def account(self) -> SmtpAccount | None:
+        """That it is or was handed over by; of one that went back to the queue, that of its last attempt."""
+        return self.mail.account or (self.attempt.account if self.attempt else None)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was read, once, for all mails of the page."""
+
+    now: datetime
+    alive: bool
+    campaign: dict[str, Any]
+    accounts: Sequence[dict[str, Any]]
+    max_retries: int
+    in_line: dict[int, int]
+    in_batch: dict[int, int]
+    started: dict[int, datetime | None]
+    uncertain: dict[int, uncertain.Told]
+
+
+def tell(mails: Sequence[QueuedEmail], status: dict[str, Any], campaign: dict[str, Any]) -> list[Told]:
+    """About mails of one campaign. status: of queue_status(); campaign: its entry there."""
+    attempts = last_attempts(mail.pk for mail in mails)
+    known = _read(mails, status, campaign)
+    return [_tell(mail, attempts.get(mail.pk), known) for mail in mails]
+
+
+def last_attempts(mails: Iterable[int]) -> dict[int, SendLog]:
+    """The newest ledger row of each of these mails (ids) that has one."""
+    rows = SendLog.objects.filter(queued_email__in=list(mails)).select_related("account")
+    newest = rows.order_by("queued_email_id", "-id").distinct("queued_email_id")
+    return {row.queued_email_id: row for row in newest}
+
+
+def _read(mails: Sequence[QueuedEmail], status: dict[str, Any], campaign: dict[str, Any]) -> _Known:
+    sending = [mail for mail in mails if mail.status == Status.SENDING]
+    batches = Batch.objects.filter(pk__in={mail.batch_id for mail in sending})
+    doubtful = [mail for mail in mails if mail.status == Status.UNCERTAIN]
+    return _Known(
+        now=timezone.localtime(),
+        alive=status["alive"],
+        campaign=campaign,
+        accounts=[one for one in status["accounts"] if one["id"] in campaign["account_ids"]],
+        max_retries=(Pacing.objects.first() or Pacing()).max_retries,
+        in_line=_counted(IN_LINE, [mail for mail in mails if mail.status == Status.PENDING]),
+        in_batch=_counted(IN_BATCH, sending),
+        started=dict(batches.values_list("pk", "started")) if sending else {},
+        uncertain=uncertain.tell(doubtful) if doubtful else {},
+    )
+
+
+def _counted(statement: str, mails: list[QueuedEmail]) -> dict[int, int]:
+    if not mails:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"mails": [mail.pk for mail in mails], "most": MOST_IN_LINE})
+        return dict(cursor.fetchall())
+
+
+def _tell(mail: QueuedEmail, attempt: SendLog | None, known: _Known) -> Told:
+    is_new = attempt is not None and mail.status == Status.SENDING and attempt.batch_id == mail.batch_id
+    said = reply(attempt) if attempt and (is_new or not mail.last_reply) else mail.last_reply
+    at = attempt.at if attempt else mail.finished_at
+    if mail.status in (Status.CANCELLED, Status.SUPPRESSED):
+        at = mail.finished_at
+    return Told(mail, attempt, at, said, _why(mail, attempt if is_new else None, known))
+
+
+def reply(attempt: SendLog) -> str:
+    """Code, enhanced code and text, as the server said them."""
+    return " ".join(str(part) for part in (attempt.code, attempt.enhanced_code, attempt.text) if part)
+
+
+def _why(mail: QueuedEmail, logged: SendLog | None, known: _Known) -> str:
+    if mail.status == Status.PENDING:
+        return ", ".join(_held(known) or _in_line(mail, known))
+    if mail.status == Status.SENDING:
+        return _in_batch(mail, logged, known)
+    if mail.status == Status.RETRY:
+        return ", ".join([_retry(mail, known), *_held(known)])
+    if mail.status == Status.UNCERTAIN and mail.pk in known.uncertain:
+        return known.uncertain[mail.pk].what_next
+    return ""
+
+
+def _held(known: _Known) -> list[str]:
+    """What keeps back all of the campaign's mails."""
+    campaign, start = known.campaign, known.campaign["scheduled_at"]
+    if campaign["status"] == "paused":
+        return [_("the campaign is paused")]
+    if campaign["status"] == "cancelled":
+        return [_("about to be cancelled")]
+    if start and start > known.now:
+        return [_("the campaign starts %s") % clock(start, known.now)]
+    if not known.alive:
+        return [_("sending is not running")]
+    resting = _resting(known)
+    return [resting] if resting else []
+
+
+def _resting(known: _Known) -> str:
+    """Why no account of the campaign can take a mail, or ""."""
+    enabled = [one for one in known.accounts if one["state"] != "disabled"]
+    if not enabled:
+        return _("no account is enabled")
+    if any(one["state"] in ("ready", "spaced") for one in enabled):
+        return ""
+    ends = [(one["paused_until"] or one["next_free_at"], one) for one in enabled if _goes_on(one)]
+    if not ends:
+        names = ", ".join(f"“{one['name']}”" for one in enabled)
+        return _("account %s rests until somebody mends it") % names
+    until, first = min(ends, key=lambda end: end[0])
+    told = {"account": first["name"], "until": clock(until, known.now), "count": len(enabled)}
+    if len(enabled) == 1:
+        return _("account “%(account)s” rests, goes on %(until)s") % told
+    return _("all %(count)s accounts rest, “%(account)s” goes on first, %(until)s") % told
+
+
+def _goes_on(account: dict[str, Any]) -> bool:
+    """Whether it does so by itself."""
+    return bool(account["paused_until"] if account["state"] == "paused" else account["next_free_at"])
+
+
+def _in_line(mail: QueuedEmail, known: _Known) -> list[str]:
+    ahead = known.in_line.get(mail.pk, 0)
+    if ahead >= MOST_IN_LINE:
+        place = _("more than %s go before it") % f"{MOST_IN_LINE:,}"
+    else:
+        place = _("%s in line") % ordinal(ahead + 1) if ahead else _("next in line")
+    if earlier := known.campaign["ahead"]:
+        return (
+            [place, _("after %(count)s other campaigns") % {"count": earlier}]
+            if earlier > 1
+            else [place, _("after another campaign")]
+        )
+    return [place]
+
+
+def _in_batch(mail: QueuedEmail, logged: SendLog | None, known: _Known) -> str:
+    told: dict[str, Any] = {"batch": mail.batch_id, "place": ordinal(known.in_batch.get(mail.pk, 0) + 1)}
+    if logged:
+        told["outcome"] = str(logged.get_outcome_display()).lower()
+        return _("%(outcome)s; counted when batch %(batch)s ends") % told
+    if mail.batch_id is not None and known.started.get(mail.batch_id) is None:
+        return _("in batch %(batch)s, which waits for a worker") % told
+    if not known.in_batch.get(mail.pk):
+        return _("in batch %(batch)s, in hand now") % told
+    return _("in batch %(batch)s, %(place)s in line") % told
+
+
+def _retry(mail: QueuedEmail, known: _Known) -> str:
+    told: dict[str, Any] = {"number": mail.attempts, "most": known.max_retries}
+    if mail.next_attempt_at is None or mail.next_attempt_at <= known.now:
+        return _("retry is due (%(number)s of %(most)s)") % told
+    told["at"] = clock(mail.next_attempt_at, known.now)
+    return _("retry %(at)s (%(number)s of %(most)s)") % told
