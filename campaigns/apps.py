@@ -10,4 +10,4 @@ class CampaignsConfig(AppConfig):
         from sending import schedules
 
         removal.asked.connect(why_it_stays)
-        schedules.declare("campaigns.jobs.tend_imports", schedules.EVERY_MINUTE)
+        schedules.declare("campaigns.jobs.tend_imports", schedules.EVERY_30_SECONDS)

@@ -89,3 +89,10 @@ def test_every_header_makes_a_field_of_its_own_that_a_template_can_use(headers):
     for field in found:
         assert templating.merge_fields(f"{{{{ {field} }}}}") == {field}
         assert templating.render(templating.parse(f"{{{{ {field} }}}}"), {field: "value"}) == "value"
+
+
+@pytest.mark.parametrize("word", ["Limit", "Offset", "cols", "reversed", "continue", "required"])
+def test_a_header_that_is_a_word_of_liquid_gets_a_field_that_a_template_can_use(word):
+    column = map_headers(["email", word])[1]
+
+    assert column.field == f"{word.lower()}_value"

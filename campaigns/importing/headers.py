@@ -48,6 +48,7 @@ IGNORED = ""  # the field of a column that a person left out
 TAKEN = {"email", "name", "first_name", "last_name"}
 LIQUID_WORDS = {
     *("and", "blank", "contains", "else", "empty", "false", "for", "if", "in", "nil", "not", "null"),
+    *("cols", "continue", "limit", "offset", "required", "reversed"),
     *("or", "true", "with", "as", "forloop", "tablerowloop", "now", "today"),
 }
 

@@ -34,7 +34,7 @@ from sending import drain
 
 logger = logging.getLogger(__name__)
 State = Import.State
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=15)
 RENEW_EVERY = 0.5  # seconds: as often the page may show something new
 MOST_ATTEMPTS = 3
 READING = 60  # percent of the progress bar for reading the file; each step of writing has STEP
