@@ -20,7 +20,7 @@ from tests.factories import make_account, make_campaign, make_list, set_pace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance, pytest.mark.timeout(120)]
 
-QUICK = {"WORKERS": "3", "WATCHDOG_AFTER": "4", "BATCH_LEASE": "5", "CLUSTER": "one"}
+QUICK = {"WORKERS": "3", "WATCHDOG_AFTER": "8", "BATCH_LEASE": "5", "CLUSTER": "one"}
 CALM = {"retry_interval": 300}  # else the retry job fills its turn, and a worker is never idle
 
 
