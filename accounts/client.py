@@ -95,6 +95,7 @@ class BoundedSmtp(smtplib.SMTP):
         """Listens for so long, and raises as listen() does."""
         ends = steady_time() + seconds
         self.listen()
+        assert self.sock is not None
         while (left := ends - steady_time()) > 0:
             if select.select([self.sock], [], [], left)[0]:
                 self.listen()

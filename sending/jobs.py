@@ -43,7 +43,7 @@ def dispatch() -> str:
             done = dispatcher.dispatch()
             mails += done.mails
             outcome.text = f"{mails} mails dispatched"
-        if done.next_in is None or done.next_in > settings.WATCHDOG_AFTER / 4:
+        if done.next_in is None or done.next_in > settings.PULSE_EVERY:
             return None
         return min(done.next_in, LOOK_AGAIN)
 

@@ -118,7 +118,7 @@ class Watchdog:
                     logger.error("The cluster is started anew: %s", reason)
                     self.judge.be_more_patient()
                     return
-                next_look = time.monotonic() + min(LOOK_EVERY, settings.WATCHDOG_AFTER / 4)
+                next_look = time.monotonic() + min(LOOK_EVERY, settings.PULSE_EVERY)
             time.sleep(STEP)
 
     def _look(self) -> str:

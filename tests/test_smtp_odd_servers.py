@@ -152,9 +152,10 @@ def test_a_connection_that_is_lost_before_the_dot_leaves_no_doubt(after, end):
         for reply in (GREETING, b"250 odd\r\n", b"250 ok\r\n", b"250 ok\r\n"):
             caller.sendall(reply)
             caller.recv(65536)
-        time.sleep(0.2)  # so far away is this server: the client can't know sooner
+        time.sleep(0.3)  # so far away is this server
         caller.sendall(b"354 go\r\n")
         heard.append(listen_for(caller, after) if after else b"")
+        time.sleep(0.1)  # and so long does the news of its end take
         end(caller)
 
     failure = failure_with(talk)
