@@ -164,12 +164,19 @@ def test_a_connection_that_is_lost_before_the_dot_leaves_no_doubt(after, end):
 
 
 def test_a_dot_that_a_lost_connection_does_not_take_leaves_no_doubt():
-    with odd_server(lambda caller: (caller.sendall(GREETING), reset(caller))) as port:
-        client = BoundedSmtp(local_hostname="localhost")
+    is_greeted = threading.Event()
+
+    def talk(caller: socket.socket) -> None:
+        caller.sendall(GREETING)
+        is_greeted.wait(15)
+        reset(caller)
+
+    client = BoundedSmtp(local_hostname="localhost")
+    with odd_server(talk) as port:
         client.connect("127.0.0.1", port)
-    with pytest.raises(SmtpFailure) as failed:
+        is_greeted.set()
+    with closing(client), pytest.raises(SmtpFailure) as failed:
         SmtpConnection._write_dot(client)
-    client.close()
     assert (failed.value.phase, failed.value.after_dot) == ("data", False)
 
 
