@@ -5,13 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import quote, urlencode
 
 import psutil
+import psycopg
 from django.db import connection
 
 ROOT = Path(__file__).parent.parent
@@ -98,6 +99,27 @@ def database_url() -> str:
         login += ":" + quote(settings["PASSWORD"], safe="")
     where = urlencode({name.lower(): settings[name] for name in ("HOST", "PORT") if settings[name]})
     return f"postgres://{login}@/{settings['NAME']}?{where}"
+
+
+@contextmanager
+def closed_database() -> Iterator[None]:
+    """The test's database lets nobody in, and throws out who is in."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    with psycopg.connect(dbname="postgres", autocommit=True, **login()) as server:
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            yield
+        finally:
+            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def login() -> dict[str, str | None]:
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    return {key: connection.settings_dict[name] or None for key, name in names.items()}
 
 
 def wait_for(fact: Callable[[], object], timeout: float = 60, what: str = "") -> None:
