@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
-from sending import actions, drain, sender, settle
+from sending import actions, drain, health, sender, settle
 from sending import dispatch as dispatcher
 from sending import reconcile as reconciliation
 from sending import retry as retries
@@ -62,6 +62,7 @@ def recover() -> str:
         outcome.text = f"{settle.recover()} batches recovered"
         actions.cancel_leftovers()
         settle.compact_tally()
+        health.note_stuck()
         forget_gone_clusters()
     return outcome.text
 
