@@ -68,8 +68,14 @@ DATABASE: dict[str, Any] = environment.external_database() or {
     **embedded_postgres.start(POSTGRES_DATA),
 }
 # The promises rest on this: no mail is started before the ledger row of the last one is on disk.
+# A server that vanishes without a word (failover, power cut) is given up after some 10 s, not after the
+# quarter of an hour that TCP takes: so long would workers and their watchdog wait for it.
 DATABASE["OPTIONS"] = {
     "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,  # milliseconds, as libpq wants it; the others are seconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
     **DATABASE.get("OPTIONS", {}),
     # A process that froze inside a transaction must not keep others from the rows that it has locked.
     "options": "-c synchronous_commit=on -c idle_in_transaction_session_timeout=30s",

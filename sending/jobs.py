@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
-from sending import actions, drain, loops, schedules, sender, settle
+from sending import actions, drain, health, loops, schedules, sender, settle
 from sending import dispatch as dispatcher
 from sending import reconcile as reconciliation
 from sending import retry as retries
@@ -87,6 +87,7 @@ def recover() -> str:
         outcome.text = f"{settle.recover()} batches recovered"
         actions.cancel_leftovers()
         settle.compact_tally()
+        health.note_stuck()
         forget_gone_clusters()
     return outcome.text
 

@@ -11,8 +11,9 @@ from django_q.tasks import async_task
 EVERY_30_SECONDS = "* * * * * */30"
 EVERY_MINUTE = "* * * * *"
 FAR_AHEAD = timedelta(minutes=2)
-# Not the dispatcher: each cluster's own pulse calls it (sending.broker), whatever the hosts' clocks say.
+# The dispatcher is called by each cluster's own pulse, too (sending.broker), whatever the hosts' clocks say.
 SCHEDULES = {
+    "dispatch": EVERY_30_SECONDS,
     "retry": EVERY_30_SECONDS,
     "recover": EVERY_MINUTE,
     "reconcile": EVERY_30_SECONDS,

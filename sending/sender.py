@@ -77,6 +77,7 @@ class _Sender:
         # final dot any more, for somebody else may have the mail by then.
         self.lease_ends = lease_ends
         self.pacing = Pacing.load()
+        campaigns, accounts = ledger.versions(batch_id)  # before what they are versions of
         self.mails = list(
             QueuedEmail.objects.filter(batch=batch_id, status=QueuedEmail.Status.SENDING)
             .order_by("position")
@@ -84,20 +85,17 @@ class _Sender:
         )
         self.spacing = Spacing(mail.account for mail in self.mails if mail.account)
         self.longest_pause = max(self.pacing.delay + self.pacing.jitter, self.spacing.longest)
-        self.hold = self._hold(batch_id, token)
+        lease = settings.BATCH_LEASE + self.longest_pause
+        self.hold = Hold(batch_id, token, lease, campaigns, accounts)
         self.connections: dict[int, SmtpConnection] = {}
         self.effects = effects.Effects(self.hold)
         self.started = time.monotonic()
         self.in_hand = False  # whether a mail was begun that has no ledger row yet
 
-    def _hold(self, batch_id: int, token: UUID) -> Hold:
-        campaigns = {mail.campaign_id for mail in self.mails}
-        accounts = {mail.account_id or 0 for mail in self.mails}
-        return Hold(batch_id, token, settings.BATCH_LEASE + self.longest_pause, [*campaigns], [*accounts])
-
     def send(self) -> bool:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
         self.effects.heed(ledger.stopped(self.hold))
+        self.effects.heed_limits()
         letters = compose(self.mails)
         if self.spacing.longest:  # the first mail may have to wait, too
             asked = steady_time()

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -85,7 +86,7 @@ WITH held AS (
     UPDATE sending_queuedemail mail
     SET status = 'pending', account_id = NULL, batch_id = NULL, position = NULL
     FROM held
-    WHERE mail.batch_id = held.id AND mail.status = 'sending' AND {which} = %(value)s
+    WHERE mail.batch_id = held.id AND mail.status = 'sending' AND {which} = ANY(%(values)s)
       AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
                       WHERE log.batch_id = held.id AND log.queued_email_id = mail.id)
 )
@@ -190,18 +191,25 @@ def hand_back_account(batch: int, token: UUID, account: int) -> bool:
     batch must stay the only one that can be in doubt. False: the batch is not this worker's any
     more, nothing was given back, and no mail may follow.
     """
-    return _hand_back(batch, token, "mail.account_id", account)
+    return _hand_back(batch, token, "mail.account_id", [account])
 
 
 def hand_back_campaign(batch: int, token: UUID, campaign: int) -> bool:
     """Gives the batch's unstarted mails of a campaign back to the queue; see hand_back_account."""
-    return _hand_back(batch, token, "mail.campaign_id", campaign)
+    return _hand_back(batch, token, "mail.campaign_id", [campaign])
 
 
-def _hand_back(batch: int, token: UUID, which: str, value: int) -> bool:
+def hand_back_mails(batch: int, token: UUID, mails: Iterable[int]) -> bool:
+    """Gives these unstarted mails (ids) of the batch back to the queue; see hand_back_account."""
+    return _hand_back(batch, token, "mail.id", mails)
+
+
+def _hand_back(batch: int, token: UUID, which: str, values: Iterable[int]) -> bool:
     def write() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute(HAND_BACK.format(which=which), {"batch": batch, "token": token, "value": value})
+            cursor.execute(
+                HAND_BACK.format(which=which), {"batch": batch, "token": token, "values": list(values)}
+            )
             return bool(cursor.fetchone()[0])
 
     return patiently(write)
