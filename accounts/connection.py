@@ -4,10 +4,8 @@ smtplib is driven command by command, never by sendmail(): only so is it known i
 conversation broke, and whether the final dot may have reached the server (RFC 1047).
 """
 
-import base64
 import re
 import smtplib
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail.utils import DNS_NAME
 
-from accounts import timeouts
+from accounts import network, timeouts
 from accounts.addresses import ascii_domain
 from accounts.client import BoundedSmtp, BoundedSmtpTls
 from accounts.clock import steady_time
@@ -88,7 +86,8 @@ class SmtpConnection:
             self._open()
         except SmtpFailure as failure:
             self.close()
-            raise self._without_password(failure) from None
+            text = network.without_password(failure.text, self.account)
+            raise SmtpFailure(failure.phase, text, failure.code, failure.enhanced_code) from None
 
     def _open(self) -> None:
         with self._phase(Phase.CONNECT):
@@ -157,13 +156,10 @@ class SmtpConnection:
             smtp.close()
 
     def _context(self) -> ssl.SSLContext:
-        if self.tls_context:
-            return self.tls_context
         try:
-            return ssl.create_default_context(cafile=settings.SMTP_CA_FILE or None)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise SmtpFailure(Phase.TLS, f"SMTP_CA_FILE can't be used: {reason}") from None
+            return self.tls_context or network.tls_context()
+        except network.UnusableAuthorities as error:
+            raise SmtpFailure(Phase.TLS, str(error)) from None
 
     def _connect(self) -> BoundedSmtp:
         factory: Any = BoundedSmtp
@@ -196,7 +192,8 @@ class SmtpConnection:
         if mechanism is None:
             raise SmtpFailure(Phase.AUTH, "The server offers no way to log in that is known here.")
         if mechanism == "PLAIN":  # RFC 4616 has it in UTF-8; smtplib's own takes ASCII only
-            self._expect(Phase.AUTH, smtp.docmd("AUTH", _plain(self.account.username, password)), 235)
+            log_in = network.plain_log_in(self.account.username, password)
+            self._expect(Phase.AUTH, smtp.docmd("AUTH", f"PLAIN {log_in}"), 235)
             return
         smtp.user, smtp.password = self.account.username, password
         try:
@@ -252,7 +249,7 @@ class SmtpConnection:
             self._drop()
             if phase == Phase.CONNECT and isinstance(error, ssl.SSLError):
                 phase = Phase.TLS
-            raise SmtpFailure(phase, _explain(error), after_dot=phase == Phase.DOT) from None
+            raise SmtpFailure(phase, network.explain(error), after_dot=phase == Phase.DOT) from None
 
     def _start_afresh(self) -> None:
         """After a refusal: RSET, so that the next mail finds a clean connection; else drop it."""
@@ -270,30 +267,10 @@ class SmtpConnection:
         """So long from now on, in all (accounts.timeouts)."""
         smtp.ends = steady_time() + units * self.timeout
 
-    def _without_password(self, failure: SmtpFailure) -> SmtpFailure:
-        """The failure, without what a server may quote of the log-in that it refuses."""
-        try:
-            password = self.account.password.reveal()
-        except UndecryptableSecret:
-            return failure
-        text = failure.text
-        if password:
-            for quoted in (_plain(self.account.username, password), _base64(password), password):
-                text = text.replace(quoted.removeprefix("PLAIN "), "…")
-        return SmtpFailure(failure.phase, text, failure.code, failure.enhanced_code)
-
     def _drop(self) -> None:
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
             smtp.close()
-
-
-def _plain(username: str, password: str) -> str:
-    return "PLAIN " + _base64(f"\0{username}\0{password}")
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def _ascii_domain(address: str) -> str:
@@ -320,17 +297,3 @@ def _transparent(message: bytes) -> bytes:
     message = re.sub(rb"\r\n|\r|\n", b"\r\n", message)
     message = re.sub(rb"(?m)^\.", b"..", message)
     return message if message.endswith(b"\r\n") else message + b"\r\n"
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"The server's certificate is not right: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
-    if isinstance(error, socket.gaierror | UnicodeError):  # Unicode: a label that IDNA can't carry
-        return "The host name is not known."
-    if isinstance(error, TimeoutError):
-        return "The server took too long to answer."
-    if isinstance(error, ConnectionRefusedError):
-        return "The server refuses the connection."
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
