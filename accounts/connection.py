@@ -7,7 +7,6 @@ conversation broke, and whether the final dot may have reached the server (RFC 1
 import re
 import smtplib
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from django.core.mail.utils import DNS_NAME
 from accounts import network, timeouts
 from accounts.addresses import ascii_domain
 from accounts.client import BoundedSmtp, BoundedSmtpTls
+from accounts.clock import steady_time
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.presets import Security
@@ -103,7 +103,7 @@ class SmtpConnection:
     def send(self, mail_from: str, rcpt: str, message: bytes, *, ends: float = float("inf")) -> SmtpReply:
         """Hands one message over. Returns the reply that accepts it; raises SmtpFailure.
 
-        ends: by time.monotonic(), when the final dot may not go out any more.
+        ends: by steady_time(), when the final dot may not go out any more.
 
         After a refusal the connection serves the next mail; after a loss is_open is False.
         """
@@ -121,14 +121,18 @@ class SmtpConnection:
             path = _path(rcpt, Phase.RCPT, "5.1.3")
             self._expect(Phase.RCPT, smtp.docmd("RCPT", f"TO:{path}"), 250, 251)
         with self._phase(Phase.DATA):
+            asked = steady_time()
             self._expect(Phase.DATA, smtp.docmd("DATA"), 354)
+            there_and_back = steady_time() - asked
             smtp.send(_transparent(message))
-            # Out of time, or an answer ahead of the dot: it is not sent, nothing was accepted.
+            # Without the dot nothing may be delivered (RFC 5321 section 4.1.1.4), so what is seen before it
+            # leaves no doubt: out of time, an answer ahead of it, or a connection that the message found
+            # closed, which is known as soon as a packet has gone there and back.
+            smtp.linger(min(there_and_back, timeouts.MOST_LINGERING))
             smtp.hurry()
-            smtp.listen()
         self._grant(smtp, timeouts.STEPS[Phase.DOT])
         with self._phase(Phase.DOT):
-            smtp.write(b".\r\n")
+            self._write_dot(smtp)
             return self._expect(Phase.DOT, smtp.getreply(), 250)
 
     def try_sender(self, mail_from: str) -> None:
@@ -216,6 +220,17 @@ class SmtpConnection:
             raise SmtpFailure(phase, answer.text, answer.code, answer.enhanced_code)
         return answer
 
+    @staticmethod
+    def _write_dot(smtp: BoundedSmtp) -> None:
+        """Raises SmtpFailure in phase DATA where the connection was lost before: TCP did not take the dot.
+
+        A time-out is no such proof: it may be an end of our own, a moment after the dot went out.
+        """
+        try:
+            smtp.write(b".\r\n")
+        except ConnectionError as error:
+            raise SmtpFailure(Phase.DATA, _explain(error)) from None
+
     @contextmanager
     def _phase(self, phase: Phase) -> Iterator[None]:
         """Gives each step inside this phase's time; turns what goes wrong into an SmtpFailure of it."""
@@ -250,7 +265,7 @@ class SmtpConnection:
 
     def _grant(self, smtp: BoundedSmtp, units: float) -> None:
         """So long from now on, in all (accounts.timeouts)."""
-        smtp.ends = time.monotonic() + units * self.timeout
+        smtp.ends = steady_time() + units * self.timeout
 
     def _drop(self) -> None:
         smtp, self._smtp = self._smtp, None

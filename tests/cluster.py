@@ -2,12 +2,14 @@
 
 import os
 import signal
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import psutil
+import psycopg
+from django.db import connection
 
 from config.processes import children, cluster_of, database_url, kill_all, launch, wait_until
 
@@ -63,6 +65,27 @@ def family(main: psutil.Process) -> list[psutil.Process]:
     wait_for(lambda: len(main.children(recursive=True)) >= 6, what="a whole cluster")
     sentinel = main.children()[0]
     return [sentinel, *sorted(sentinel.children(), key=lambda process: process.pid)]
+
+
+@contextmanager
+def closed_database() -> Iterator[None]:
+    """The test's database lets nobody in, and throws out who is in."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    with psycopg.connect(dbname="postgres", autocommit=True, **login()) as server:
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            yield
+        finally:
+            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+def login() -> dict[str, str | None]:
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    return {key: connection.settings_dict[name] or None for key, name in names.items()}
 
 
 def wait_for(fact: Callable[[], object], timeout: float = 60, what: str = "") -> None:

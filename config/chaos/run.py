@@ -217,7 +217,7 @@ class Run:
 
     def _judge(self) -> int:
         staff.mend()
-        found = facts.collect(FOLDER, self.queued, has_sent_folder=self.options.has_dovecot)
+        found = facts.collect(FOLDER, self.queued)
         found.write(FOLDER / "facts.json")
         verdict = judge(found)
         broken = verdict.broken
