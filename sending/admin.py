@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from accounts.addresses import ascii_address
+from accounts.reply import as_said
 from sending import actions, background_jobs, csv_export
 from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
 from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
@@ -79,7 +80,7 @@ class SendLogAdmin(ReadOnly):
 
     @admin.display(description="reply")
     def reply(self, row: SendLog) -> str:
-        said = " ".join(str(part) for part in (row.code, row.enhanced_code, row.text) if part)
+        said = as_said(row.code, row.enhanced_code, row.text)
         return f"{row.get_phase_display()}: {said}" if said else row.get_phase_display()
 
 

@@ -4,7 +4,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
 from accounts.phases import Phase
-from sending.querysets import QueuedEmailQuerySet, SendLogQuerySet
+from sending.querysets import SendLogQuerySet
 
 
 class Pacing(models.Model):
@@ -146,8 +146,6 @@ class QueuedEmail(models.Model):
     queued_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
     last_reply = models.CharField(max_length=500, blank=True, default="", db_default="")
-
-    objects = QueuedEmailQuerySet.as_manager()
 
     class Meta:
         verbose_name = "queued email"
