@@ -149,7 +149,7 @@ def test_no_restart_while_the_database_is_away_and_none_afterwards(server, watch
     main = main_of(watchdog)
     wait_for(is_idle)
     with closed_database():
-        wait_for(lambda: watchdog.log.count("can't ask the database") > 5)  # more than WATCHDOG_AFTER
+        wait_for(lambda: watchdog.log.count("can't ask the database") > 9)  # more than WATCHDOG_AFTER
     queue(server, 5)
     wait_for(lambda: states() == {"sent": 5}, what="5 sent")
     assert main_of(watchdog) == main
