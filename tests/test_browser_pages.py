@@ -4,10 +4,10 @@ import pytest
 from django.urls import reverse
 
 from campaigns.models import ContactList
+from tests.admin_pages import admin_pages, fill
 from tests.browser import assert_accessible_in_every_look
 from tests.factories import make_account
 from tests.queue_rows import make_batch, make_queue, make_sent, queued
-from tests.test_content_policy import admin_pages, fill
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
 LISTS = ("campaigns_campaign", "campaigns_contact", "accounts_smtpaccount", "sending_queuedemail")

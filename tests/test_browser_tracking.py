@@ -4,19 +4,23 @@ import pytest
 from django.urls import reverse
 
 from campaigns import actions
+from campaigns.models import Campaign
 from sending.models import QueuedEmail
 from tests.browser import assert_accessible_in_every_look
 from tests.cluster import wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
-from tests.queue_rows import beat, make_queue, make_sent, queued
+from tests.queue_rows import beat, log, make_queue, make_sent, queued
 from tests.smtp_fixtures import account_at
-from tests.test_tracking_page import log, url
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
 
 
 SHOWN_AS_SENT = """() => [...document.querySelectorAll('#states a')]
     .some(link => link.textContent.includes('Sent') && link.querySelector('span').textContent >= 3)"""
+
+
+def url(campaign: Campaign) -> str:
+    return reverse("admin:campaigns_campaign_progress", args=[campaign.pk])
 
 
 def sent(campaign) -> int:
