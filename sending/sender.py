@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from accounts.clock import steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
@@ -33,7 +34,7 @@ def send_batch(batch_id: int) -> str:
 
     A batch that was started before, here or elsewhere, is left alone: wake-ups may come twice.
     """
-    begun = time.monotonic()
+    begun = steady_time()
     token = _start(batch_id)
     if token is None:
         return f"Batch {batch_id} was started before"
@@ -73,7 +74,7 @@ class _Sender:
     """The run of one batch. What it knows dies with it; the ledger has what counts."""
 
     def __init__(self, batch_id: int, token: UUID, lease_ends: float):
-        # By time.monotonic(), never later than by Postgres' clock: one that was frozen past it sends no
+        # By steady_time(), never later than by Postgres' clock: one that was frozen past it sends no
         # final dot any more, for somebody else may have the mail by then.
         self.lease_ends = lease_ends
         self.pacing = Pacing.load()
@@ -98,7 +99,7 @@ class _Sender:
         self.effects.heed_limits()
         letters = compose(self.mails)
         if self.spacing.longest:  # the first mail may have to wait, too
-            asked = time.monotonic()
+            asked = steady_time()
             if not ledger.renew(self.hold):
                 return False
             self.lease_ends = asked + self.hold.lease
@@ -145,7 +146,7 @@ class _Sender:
         """Sends one mail and draws the consequences. False when the batch was taken away."""
         self.in_hand = True
         attempt = self._attempt(mail, letter)
-        asked = time.monotonic()
+        asked = steady_time()
         stopped = ledger.record(self.hold, attempt)
         self.lease_ends = asked + self.hold.lease
         if stopped is None:

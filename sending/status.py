@@ -73,7 +73,7 @@ def queue_status() -> dict[str, Any]:
 def is_alive(beat: Heartbeat | None, now: datetime) -> bool:
     """Whether the last sign of life is fresh by Postgres' clock (`now`), and not of a failure.
 
-    The dispatcher beats at least every 30 s; three missed beats are no hiccup.
+    The dispatcher beats with each pulse of a cluster, every 15 s; six missed beats are no hiccup.
     """
     limit = timedelta(seconds=settings.SILENT_AFTER)
     return beat is not None and beat.at > now - limit and not beat.outcome.startswith("failed")
