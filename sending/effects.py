@@ -61,8 +61,7 @@ class Effects:
             self._park_campaign(campaign)
 
     def _pause_account(self, attempt: Attempt, pause: Pause, cure: str) -> None:
-        reason = f"{cure} ({_reply(attempt)})"
-        patiently(lambda: pause_account(attempt.account, reason, _until(pause, attempt.account)))
+        rest(attempt, pause, cure)
         self._park_account(attempt.account)
 
     def _pause_campaign(self, attempt: Attempt, campaign: int) -> None:
@@ -77,6 +76,12 @@ class Effects:
     def _park_campaign(self, campaign: int) -> None:
         self.parked_campaigns.add(campaign)
         self.is_ours &= settle.hand_back_campaign(self.hold.batch, self.hold.token, campaign)
+
+
+def rest(attempt: Attempt, pause: Pause, cure: str) -> None:
+    """Pauses the account that a reply is about, with the cure and the reply as the reason."""
+    reason = f"{cure} ({_reply(attempt)})"
+    patiently(lambda: pause_account(attempt.account, reason, _until(pause, attempt.account)))
 
 
 def _in_a_row(scopes: Collection[str], count: int, **whose: int) -> bool:
