@@ -1,8 +1,10 @@
 """Which merge fields a campaign uses, and how many of its contacts lack them."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import Count, F, Func, Q, TextField, Value
 from django.db.models.functions import Coalesce, Trim
 from django.utils.translation import gettext as _
@@ -10,6 +12,7 @@ from django.utils.translation import ngettext
 
 from accounts.words import number
 from campaigns import templating
+from campaigns.importing.headers import LIQUID_WORDS
 from campaigns.models import Campaign, Contact
 from campaigns.templating import TemplateError
 
@@ -100,3 +103,58 @@ def _safely(question: Callable[[str], set[str]], source: str) -> set[str]:
         return question(source)
     except TemplateError:
         return set()
+
+
+MOST_FIELDS = 60  # offered; more than a spreadsheet that people work with has columns
+AVAILABLE = """
+WITH member AS MATERIALIZED (
+    SELECT name, CASE WHEN jsonb_typeof(attributes) = 'object' THEN attributes ELSE '{}' END AS attributes
+    FROM campaigns_contact
+    WHERE id IN (SELECT contact_id FROM campaigns_contactlist_contacts WHERE contactlist_id = ANY(%(lists)s))
+), filled AS (
+    SELECT 'name' AS field, count(*) FILTER (WHERE trim(name) <> '') AS count FROM member
+    UNION ALL
+    SELECT key, count(*) FILTER (WHERE trim(value) <> '')
+    FROM member, jsonb_each_text(member.attributes) WHERE key NOT IN ('name', 'email') GROUP BY key
+)
+SELECT field, (SELECT count(*) FROM member) - count, (SELECT count(*) FROM member)
+FROM filled ORDER BY count DESC, field LIMIT %(most)s
+"""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A merge field that can be used; lack: how many of the contacts have no value for it."""
+
+    name: str
+    lack: int
+
+    @property
+    def placeholder(self) -> str:
+        """What puts its value into a template; "" for a name with both kinds of quotes: it can't be told."""
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.name) and self.name not in LIQUID_WORDS:
+            return f"{{{{ {self.name} }}}}"
+        quote = next((one for one in "\"'" if one not in self.name), "")
+        if not quote or "\\" in self.name:
+            return ""
+        return f"{{{{ [{quote}{self.name}{quote}] }}}}"
+
+
+@dataclass(frozen=True)
+class Available:
+    """contacts: how many are on the lists; fields: `email` first, then those that most of them have."""
+
+    contacts: int
+    fields: list[Field]
+
+
+def available(lists: Iterable[int]) -> Available:
+    """The merge fields of the contacts of these lists (ids), in one query.
+
+    Values that aren't text count, too: they are put in as text.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(AVAILABLE, {"lists": list(lists), "most": MOST_FIELDS})
+        rows = cursor.fetchall()
+    fields = [Field("email", 0), *(Field(name, lack) for name, lack, _contacts in rows)]
+    return Available(contacts=rows[0][2], fields=[field for field in fields if field.placeholder])

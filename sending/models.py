@@ -337,7 +337,7 @@ class SentFolderLook(models.Model):
 
 
 class TestMail(models.Model):
-    """A campaign's mail that a person sent to oneself. It counts against the account's limits as any other."""
+    """A campaign's mail that a person sent to oneself. It counts against the account's limits as any."""
 
     __test__ = False  # for pytest, which collects what is called so
 

@@ -210,7 +210,7 @@ def test_no_transaction_is_open_while_smtp_talks(account, smtp_script):
     def answer(phase, _login, _rcpt):
         if phase == "dot":
             states.append(_in_transaction())
-        return None
+        return
 
     smtp_script.answers = _Asking(answer)
     connection.ensure_connection()
