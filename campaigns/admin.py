@@ -183,7 +183,7 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
         return shown + locked
 
     def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
-        """Merge fields for who may write them; what is missing once it is saved, progress once it is queued."""
+        """Merge fields for who may write; what is missing once it is saved, progress once it is queued."""
         writes = obj is None or (obj.is_editable and self.has_change_permission(request, obj))
         hidden = set() if writes and preview.may_see_letters(request) else {"helper"}
         hidden |= set() if obj else {"missing"}
