@@ -13,6 +13,17 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest_plugins = ["tests.smtp_fixtures", "tests.imap_fixtures", "tests.browser"]
 
 
+# Which of them lives is judged by time: one after the other, while other workers run the other tests.
+ONE_AT_A_TIME = {"test_cluster", "test_drain", "test_import_cluster", "test_watchdog"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps tests that watch a real cluster's time on one worker of pytest-xdist (--dist loadgroup)."""
+    for item in items:
+        if item.path.stem in ONE_AT_A_TIME:
+            item.add_marker(pytest.mark.xdist_group("clusters"))
+
+
 @pytest.fixture
 def start_cluster(transactional_db):
     """Starts real `manage.py qcluster` (or watchdog) processes on the test's database, any number."""
