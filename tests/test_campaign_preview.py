@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns import actions
+from campaigns import actions, merge_fields
 from campaigns.merge_fields import available
 from campaigns.models import Campaign, Contact, ContactList
 from tests.factories import make_campaign, make_list, make_user
@@ -140,6 +140,17 @@ def test_the_helper_lists_the_fields_and_how_many_lack_each(editor):
     assert "5 contacts are on the chosen lists." in shown
     found = {field.name: field.lack for field in available([everybody.pk]).fields}
     assert found == {"email": 0, "first_name": 2, "name": 4, "city": 4, "Kunden Nr": 4}
+
+
+def test_of_very_many_contacts_some_are_read_and_what_lacks_is_an_estimate(editor, monkeypatch):
+    monkeypatch.setattr(merge_fields, "MOST_READ", 20)
+    everybody = make_list(100)
+    Contact.objects.filter(pk__in=everybody.contacts.order_by("pk")[:50]).update(attributes={"city": "Kiel"})
+    found = available([everybody.pk])
+    lacking = {field.name: field.lack for field in found.fields}
+    assert (found.contacts, found.is_estimate, lacking["name"]) == (100, True, 100)
+    assert lacking["city"] == lacking["first_name"] == 50
+    assert "is an estimate" in text_of(ask(editor, "fields", **typed(everybody)))
 
 
 @pytest.mark.parametrize("name", ["city", "Kunden Nr", "Straße", 'with "quotes"', "it's", "empty", "now"])
