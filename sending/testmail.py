@@ -7,7 +7,6 @@ counting only where the server's answer, or that no final dot was sent, proves t
 """
 
 import logging
-import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -21,6 +20,7 @@ from django.utils.translation import gettext as _
 from accounts import timeouts
 from accounts.addresses import ascii_address
 from accounts.checking import explain
+from accounts.clock import steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
@@ -67,7 +67,7 @@ def send_test(letter: Letter, account_id: int, to: str, *, campaign: int | None,
     address = _address(to)
     unit = min(UNIT, settings.SMTP_TIMEOUT)
     before_dot = unit * (timeouts.OPENING + timeouts.MESSAGE)
-    ends = time.monotonic() + before_dot
+    ends = steady_time() + before_dot
     counts_until = timedelta(seconds=before_dot) + SUSPENDED
     mail = _reserve(account_id, address, counts_until, campaign, user)
     attempt, failure = _hand_over(mail, letter, unit, ends)
@@ -149,7 +149,7 @@ def _check_room(account: SmtpAccount) -> None:
 def _hand_over(
     mail: TestMail, letter: Letter, unit: float, ends: float
 ) -> tuple[Attempt, SmtpFailure | None]:
-    begun = time.monotonic()
+    begun = steady_time()
     phase, code, enhanced, text, failure = Phase.DOT, None, "", "", None
     try:
         reply = _talk(mail.account, mail.email, _message(mail, letter), unit, ends)
@@ -163,7 +163,7 @@ def _hand_over(
             phase, code, enhanced, text,
             provider=mail.account.provider, host=mail.account.host, after_dot=error.after_dot,
         )  # fmt: skip
-    took = time.monotonic() - begun
+    took = steady_time() - begun
     return Attempt(0, mail.account_id, phase, code, enhanced, text, verdict, took), failure
 
 
