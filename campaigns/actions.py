@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import SmtpAccount
 from accounts.words import number
-from campaigns import files
+from campaigns import files, recipients
 from campaigns.models import Attachment, Campaign, ContactList
 from campaigns.recipients import IS_MEMBER, IS_SUPPRESSED
 from sending import actions as sending_actions
@@ -185,7 +185,7 @@ def _put(campaign: Campaign, beside: datetime | None, distance: timedelta) -> No
 
 def _insert_rows(campaign: Campaign) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(QUEUE, {"campaign": campaign.pk})
+        cursor.execute(QUEUE, recipients.parameters(campaign.pk))
         return cursor.rowcount
 
 

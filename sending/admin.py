@@ -17,7 +17,7 @@ from sending import actions, background_jobs, csv_export
 from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
 from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
 from sending.lookup import mails_to
-from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Suppression
+from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Suppression, TestMail
 from sending.paginator import FirstRowsPaginator
 from sending.read_only import LedgerInline, LooksInline, ReadOnly
 
@@ -82,6 +82,19 @@ class SendLogAdmin(ReadOnly):
     def reply(self, row: SendLog) -> str:
         said = as_said(row.code, row.enhanced_code, row.text)
         return f"{row.get_phase_display()}: {said}" if said else row.get_phase_display()
+
+
+@admin.register(TestMail)
+class TestMailAdmin(ReadOnly):
+    """What people sent to themselves, and what became of it."""
+
+    list_display = ("started_at", "email", "campaign", "account", "outcome", "reply", "sent_by")
+    list_select_related = ("campaign", "account", "sent_by")
+    list_filter = (AccountFilter,)
+
+    @admin.display(description="reply")
+    def reply(self, mail: TestMail) -> str:
+        return " ".join(str(part) for part in (mail.code, mail.enhanced_code, mail.text) if part)
 
 
 @admin.register(Batch)

@@ -7,10 +7,10 @@ warm-up are not foreseen: it is an estimate.
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 STEP = timedelta(minutes=10)
 WINDOW = timedelta(hours=24)
@@ -47,10 +47,18 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Forecast:
-    """finish: of each campaign that ends within sight, by id; per_day: mails by local date."""
+    """finish: of each campaign that ends within sight, by id; days: of each its mails by local date."""
 
     finish: Mapping[int, datetime]
-    per_day: Mapping[object, int]
+    days: Mapping[int, Mapping[date, int]]
+
+    @property
+    def per_day(self) -> Mapping[date, int]:
+        """Mails of all campaigns by local date, in order."""
+        total: Counter[date] = Counter()
+        for days in self.days.values():
+            total.update(days)
+        return dict(sorted(total.items()))
 
 
 def pace(
@@ -77,7 +85,7 @@ def forecast(
         if following is None:
             break
         walk.at = following
-    return Forecast(walk.finish, dict(walk.per_day))
+    return Forecast(walk.finish, walk.days)
 
 
 @dataclass
@@ -87,7 +95,7 @@ class _Walk:
     accounts: Sequence[Account]
     per_step: float
     finish: dict[int, datetime] = field(default_factory=dict)
-    per_day: dict[object, int] = field(default_factory=lambda: defaultdict(int))
+    days: dict[int, Counter[date]] = field(default_factory=lambda: defaultdict(Counter))
 
     def __post_init__(self) -> None:
         self.open = {campaign.id: campaign.open for campaign in self.campaigns}
@@ -114,10 +122,11 @@ class _Walk:
             taken = self._take(usable, min(room, self.open[campaign.id]))
             room -= taken
             self.open[campaign.id] -= taken
+            if taken:
+                self.days[campaign.id][self.at.date()] += taken
             if taken and not self.open[campaign.id]:
                 self.finish[campaign.id] = self.at + STEP * ((whole - room) / max(self.per_step, 1))
         self.owed -= whole
-        self.per_day[self.at.date()] += whole - room
         return waits
 
     def next_event(self) -> datetime | None:

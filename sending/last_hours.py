@@ -33,8 +33,15 @@ GROUP BY mail.campaign_id
 
 FREED = """
 SELECT account_id, date_bin('10 minutes', at, 'epoch') + interval '24 hours 10 minutes', count(*)
-FROM sending_sendlog
-WHERE account_id = ANY(%s) AND outcome IN ('sent', 'uncertain') AND at > now() - interval '24 hours'
+FROM (
+    SELECT account_id, at FROM sending_sendlog
+    WHERE account_id = ANY(%(accounts)s) AND outcome IN ('sent', 'uncertain')
+      AND at > now() - interval '24 hours'
+    UNION ALL
+    SELECT account_id, counts_at FROM sending_testmail
+    WHERE account_id = ANY(%(accounts)s) AND outcome <> 'refused'
+      AND counts_at > now() - interval '24 hours'
+) used
 GROUP BY 1, 2 ORDER BY 2
 """
 
@@ -150,7 +157,7 @@ def freed(account_ids: Iterable[int]) -> Mapping[int, list[tuple[datetime, int]]
     """When used parts of each account's 24 hours come free: (time, how many), in steps of 10 minutes."""
     found: dict[int, list[tuple[datetime, int]]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(FREED, [list(account_ids)])
+        cursor.execute(FREED, {"accounts": list(account_ids)})
         for account, at, count in cursor.fetchall():
             found.setdefault(account, []).append((at, count))
     return found

@@ -19,14 +19,14 @@ ROLES = ("nobody", "Viewer", "Editor", "Sender", "Account manager", "Administrat
 TABLES = (
     "campaigns_campaign", "campaigns_campaign_lists", "campaigns_contact", "campaigns_contactlist",
     "campaigns_contactlist_contacts", "campaigns_attachment", "campaigns_import", "accounts_smtpaccount",
-    "sending_queuedemail", "sending_pacing", "sending_suppression", "auth_user", "auth_user_groups",
-    "auth_group", "auth_group_permissions", "django_admin_log", "django_q_ormq",
+    "sending_queuedemail", "sending_testmail", "sending_pacing", "sending_suppression", "auth_user",
+    "auth_user_groups", "auth_group", "auth_group_permissions", "django_admin_log", "django_q_ormq",
 )  # fmt: skip
 
 
 @dataclass
 class World:
-    """One row of everything that the actions are about."""
+    """One row of everything that the actions are about. account is paused, spare may send."""
 
     everybody: ContactList
     draft: Campaign
@@ -37,6 +37,7 @@ class World:
     colleague: User
     superuser: User
     imported: Import
+    spare: SmtpAccount
 
 
 def make_world() -> World:
@@ -57,7 +58,10 @@ def make_world() -> World:
     colleague = make_user(name="colleague")
     imported = import_actions.upload(io.BytesIO(b"email\nnew@example.com\n"), "new.csv", list_name="New")
     Import.objects.update(state="checked", fields=["email"])
-    return World(everybody, draft, sending, paused, account, suppression, colleague, superuser, imported)
+    return World(
+        everybody, draft, sending, paused, account, suppression, colleague, superuser, imported,
+        spare=make_account("spare"),
+    )  # fmt: skip
 
 
 def facts() -> dict[str, list[str]]:

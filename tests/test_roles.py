@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from campaigns import review
 from campaigns.models import Contact, ContactList
 from sending.models import Pacing
 from tests.staff import ROLES, World, facts, log_in, make_world, page
@@ -59,6 +60,16 @@ def paste_suppressions(client: Client, world: World):
 def press(step: str, pick: Callable[[World], object], **fields: str):
     """A button of a page that has an address of its own."""
     return lambda client, world: client.post(page(step, pick(world).pk), fields)
+
+
+def send_reviewed(client: Client, world: World):
+    seen = {"seen": review.version(world.draft)}
+    return client.post(page("campaigns_campaign_review", world.draft.pk), seen)
+
+
+def send_test(client: Client, world: World):
+    asked = {"campaign": world.draft.pk, "account": world.spare.pk, "to": "user@office.example"}
+    return client.post(page("campaigns_campaign_test"), asked)
 
 
 MESSAGE = {
@@ -125,9 +136,8 @@ ACTIONS: dict[str, tuple[set[str], Callable]] = {
     "resume": ({SENDER, ADMIN}, choose("campaigns_campaign", "resume", lambda w: w.paused)),
     "cancel": ({SENDER, ADMIN}, choose("campaigns_campaign", "cancel", lambda w: w.sending)),
     "retry": ({SENDER, ADMIN}, choose("campaigns_campaign", "retry", lambda w: w.sending)),
-    "send by the button": (
-        {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:send": "x"}, lambda w: w.draft)
-    ),
+    "send what was reviewed": ({SENDER, ADMIN}, send_reviewed),
+    "send a test": ({SENDER, ADMIN}, send_test),
     "pause by the button": (
         {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:pause": "x"}, lambda w: w.sending)
     ),
@@ -189,19 +199,19 @@ def test_a_role_may_do_what_its_table_says_and_nothing_else(world: World, action
     before = facts()
     response = act(client, world)
     if role in allowed:
-        assert response.status_code == 302
+        assert response.status_code in (200, 302)
         assert facts() != before
     else:
         assert facts() == before
 
 
-def test_who_may_only_send_changes_nothing_else_by_the_same_button(world: World) -> None:
-    ACTIONS["send by the button"][1](log_in("Sender"), world)
-    world.draft.refresh_from_db()
-    assert (world.draft.name, world.draft.status) == ("draft", "sending")
+def test_who_may_only_send_changes_nothing_else_by_a_button_of_the_page(world: World) -> None:
+    ACTIONS["pause by the button"][1](log_in("Sender"), world)
+    world.sending.refresh_from_db()
+    assert (world.sending.name, world.sending.status) == ("sending", "paused")
 
 
 def test_roles_add_up(world: World) -> None:
-    ACTIONS["send by the button"][1](log_in("Editor", "Sender"), world)
-    world.draft.refresh_from_db()
-    assert (world.draft.name, world.draft.status) == ("renamed", "sending")
+    ACTIONS["resume by the button"][1](log_in("Editor", "Sender"), world)
+    world.paused.refresh_from_db()
+    assert (world.paused.name, world.paused.status) == ("renamed", "sending")
