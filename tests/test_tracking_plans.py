@@ -15,8 +15,8 @@ INSERT INTO sending_queuedemail (campaign_id, email, status, attempts, message_i
 SELECT %s, 'p' || n || '@example.com', state, 1, '', '', now(),
        CASE WHEN state NOT IN ('pending', 'retry') THEN now() END,
        CASE WHEN state = 'retry' THEN now() END
-FROM (SELECT n, CASE n %% 50 WHEN 1 THEN 'failed' WHEN 2 THEN 'retry' WHEN 3 THEN 'cancelled'
-                             WHEN 4 THEN 'suppressed' WHEN 5 THEN 'pending' ELSE 'sent' END AS state
+FROM (SELECT n, CASE WHEN n %% 10 = 0 THEN 'retry' WHEN n %% 50 = 1 THEN 'failed' WHEN n %% 50 = 2 THEN 'cancelled'
+                     WHEN n %% 50 = 3 THEN 'suppressed' WHEN n %% 50 = 4 THEN 'pending' ELSE 'sent' END AS state
       FROM generate_series(1, 2000) n) row
 """
 
@@ -61,4 +61,4 @@ def test_mails_by_their_reply_are_looked_for_among_the_refused_only(one_of_twent
 
 def test_the_next_retry_of_a_campaign_is_found_without_reading_all_of_them(one_of_twenty: Campaign) -> None:
     told = {one["name"]: one["waiting"] for one in status.queue_status()["campaigns"]}
-    assert "40 wait for a retry that is due" in told["Campaign 6"]
+    assert "200 wait for a retry that is due" in told["Campaign 6"]
