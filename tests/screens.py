@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns.models import Campaign
+from campaigns.models import Campaign, Queueing
+from sending.exporting.models import Export
 from sending.models import Batch, SendLog
 from tests.browser import NARROW, WIDE
 from tests.cluster import ROOT
@@ -24,6 +25,10 @@ LOOKS = {"wide": WIDE, "narrow": NARROW}
 SCREENS = {
     "dashboard": lambda: reverse("admin:index"),
     "campaigns": lambda: reverse("admin:campaigns_campaign_changelist"),
+    "queueing": lambda: reverse("admin:campaigns_campaign_progress", args=[named("Letter to all")]),
+    "export": lambda: reverse("admin:sending_export_change", args=[Export.objects.get(state="working").pk]),
+    "export-done": lambda: reverse("admin:sending_export_change", args=[Export.objects.get(state="done").pk]),
+    "exports": lambda: reverse("admin:sending_export_changelist"),
     "tables": lambda: reverse("tables"),
 }
 HTML = "<h1 style='color: #22577a'>Spring catalogue</h1><p>Dear {{ first_name }}, our new books are here.</p>"
@@ -43,6 +48,7 @@ def test_pictures(open_page, django_user_model):
     user = django_user_model.objects.create_superuser("maria", first_name="Maria")
     shoot(open_page, user, {"first-run": reverse("admin:index")})
     fill()
+    fill_long_work(user)
     shoot(open_page, user, {name: url() for name, url in SCREENS.items()})
 
 
@@ -92,6 +98,28 @@ def fill() -> None:
             size=10, sent=10 - ago % 3, failed=ago % 3 if ago < 4 else 0, lease=timezone.now(),
             finished=timezone.now() - timedelta(seconds=30 * ago),
         )  # fmt: skip
+
+
+def fill_long_work(user) -> None:
+    """A campaign that is being queued; an export that is being made, and one that is done."""
+    held = {"slot": 1, "token": uuid4(), "lease": Now() + timedelta(hours=1), "created_by": user}
+    campaign = Campaign.objects.create(
+        name="Letter to all", subject="To all of you", html=HTML, status="queueing"
+    )
+    Queueing.objects.create(campaign=campaign, expected=250_000, rows_done=120_000, percent=48, **held)
+    wanted = {"source": "contacts", "wanted": {}, "language": "en"}
+    Export.objects.create(
+        title="Recipients of Spring catalogue", filename="spring-catalogue.csv", rows_done=62_000, percent=71,
+        **wanted, **held,
+    )  # fmt: skip
+    Export.objects.create(
+        title="Contacts", filename="contacts.csv", rows_done=184_312, size=14_900_000, state="done",
+        finished_at=Now(), created_by=user, **wanted,
+    )  # fmt: skip
+
+
+def named(name) -> int:
+    return Campaign.objects.get(name=name).pk
 
 
 def address(name) -> str:

@@ -60,6 +60,7 @@ def run(export: Export, progress: Progress) -> dict[str, Any]:
         heading, rows = source.table(export.wanted)
         for lines in csv_export.lines(heading, _followed(rows, progress)):
             file.write(lines.encode())
+        running.check_is_ours(export)
         size = file.tell()
         file.seek(0)
         files.keep(export, file)

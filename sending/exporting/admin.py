@@ -92,6 +92,10 @@ class ExportAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).filter(source__in=seen_by(request.user))
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Any: what may be seen of it is asked by has_view_permission."""
+        return Export.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+
     def _find(self, request: HttpRequest, pk: int) -> Export:
         export = get_object_or_404(Export, pk=pk)
         if not self.has_view_permission(request, export):

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=15)
 RENEW_EVERY = 0.5  # seconds: as often the page may show something new
 MOST_ATTEMPTS = 3
+FROZEN_AFTER = "60s"  # between two statements
 LONGEST = 6 * 3600  # seconds that a step may take: django-q2 would end it after those of a batch
 CLAIM_LOCK = 0x6C6F6E67  # "long": Postgres' advisory lock of those who claim
 HELD_NO_MORE = {"slot": None, "token": None, "lease": None}
@@ -117,6 +118,12 @@ def run_next() -> LongWork | None:
     return work
 
 
+def check_is_ours(work: LongWork) -> None:
+    """Raises Interrupted when it is another's by now: before much is written in vain."""
+    if not _mine(work).exists():
+        raise Interrupted
+
+
 def is_any_waiting() -> bool:
     """Whether anything waits for a worker, or was left by one that died."""
     return any(_in_work(kind).filter(_FREE).exists() for kind in KINDS)
@@ -158,11 +165,18 @@ def _claim() -> tuple[Kind, Any] | None:
 def _work(kind: Kind, work: Any) -> None:
     progress = Progress()
     with _Follower(work, progress) as follower, transaction.atomic():
+        _let_go_when_frozen()
         try:
             changes = kind.do(work, progress)
         finally:
             follower.end()  # before anything is rolled back, which must not be cut
         _finish(work, **changes)
+
+
+def _let_go_when_frozen() -> None:
+    """PostgreSQL ends the transaction of a worker that stopped in the midst of it: others need its locks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('idle_in_transaction_session_timeout', %s, true)", [FROZEN_AFTER])
 
 
 def _finish(work: Any, state: str, **changes: Any) -> None:
