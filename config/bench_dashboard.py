@@ -77,9 +77,13 @@ SELECT campaign_id, account_id, status, count(*) FROM sending_queuedemail GROUP 
 
 
 def main(rows: int, *, explain: bool) -> None:
-    """Fills the database, which takes some ten minutes for ten million rows, and prints a table."""
+    """Fills the database, which takes some ten minutes for ten million rows, and prints a table.
+
+    Without rows it looks at the database as it is.
+    """
     started = time.monotonic()
-    fill(rows)
+    if rows:
+        fill(rows)
     print(f"Filled in {time.monotonic() - started:.0f} s; {_size()}.\n")
     measure(explain=explain)
 
@@ -124,16 +128,17 @@ def fill(rows: int) -> None:
 def measure(*, explain: bool) -> None:
     """A full render and an unchanged one, as the page asks for them every two seconds."""
     client = Client()
-    client.force_login(get_user_model().objects.create_superuser("bench", "", "bench"))
-    Heartbeat.objects.create(job="dispatch", host="bench", at=Now(), duration=0.1, outcome="10 mails")
+    user, _ = get_user_model().objects.get_or_create(username="bench", is_staff=True, is_superuser=True)
+    client.force_login(user)
+    beat = {"at": Now(), "duration": 0.1, "outcome": "10 mails"}
+    Heartbeat.objects.update_or_create(job="dispatch", host="bench", defaults=beat)
     settle.compact_tally()
     page, fragment = "/admin/", "/admin/dashboard/?fragment"
     client.get(page)
     print("| dashboard | median of 7 | slowest |\n| --- | --- | --- |")
     _row("the whole page", [_timed(client, page) for _ in range(ROUNDS)])
     _row("its figures, something changed", [_timed(client, fragment) for _ in range(ROUNDS)])
-    unchanged = [_timed(client, fragment, client.get(fragment)["ETag"]) for _ in range(ROUNDS)]
-    _row("its figures, nothing changed (304)", unchanged)
+    _row("its figures, nothing changed (304)", [_timed_unchanged(client, fragment) for _ in range(ROUNDS)])
     with CaptureQueriesContext(connection) as captured:
         client.get(fragment)
     slowest = sorted(captured.captured_queries, key=lambda query: -float(query["time"]))
@@ -164,12 +169,24 @@ def _without_indexes(cursor: Any, *tables: str) -> list[str]:
     return [statement for _, statement in found]
 
 
-def _timed(client: Client, url: str, etag: str = "") -> float:
+def _timed(client: Client, url: str) -> float:
     started = time.perf_counter()
-    response = client.get(url, headers={"If-None-Match": etag} if etag else {})
+    response = client.get(url)
     seconds = time.perf_counter() - started
-    assert response.status_code == (304 if etag else 200)
+    assert response.status_code == 200
     return seconds
+
+
+def _timed_unchanged(client: Client, url: str) -> float:
+    """Again while a mail leaves the 24 hours in between, which is a change."""
+    etag = ""
+    while True:
+        started = time.perf_counter()
+        response = client.get(url, headers={"If-None-Match": etag})
+        seconds = time.perf_counter() - started
+        if response.status_code == 304:
+            return seconds
+        etag = response["ETag"]
 
 
 def _row(what: str, seconds: list[float]) -> None:

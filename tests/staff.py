@@ -22,7 +22,8 @@ TABLES = (
     "campaigns_campaign", "campaigns_campaign_lists", "campaigns_contact", "campaigns_contactlist",
     "campaigns_contactlist_contacts", "campaigns_attachment", "campaigns_import", "accounts_smtpaccount",
     "sending_queuedemail", "sending_pacing", "sending_suppression", "auth_user", "auth_user_groups",
-    "sending_export", "campaigns_queueing", "auth_group", "auth_group_permissions", "django_admin_log", "django_q_ormq",
+    "sending_export", "campaigns_queueing", "auth_group", "auth_group_permissions",
+    "django_admin_log", "django_q_ormq",
 )  # fmt: skip
 
 
