@@ -73,7 +73,7 @@ CAUSES = (
           + CHECK_PORTS + " Else a firewall may be between."),
     Cause(r"took too long", "{host} took too long to answer on port {port}.",
           "Check host, port and security. " + CHECK_PORTS + " Else a firewall may be between."),
-    Cause(r"SMTP_CA_FILE", "{text}", "Correct SMTP_CA_FILE, or leave it empty."),
+    Cause(r"SMTP_CA_FILE", "{text}.", "Correct SMTP_CA_FILE, or leave it empty."),
     Cause(r"certificate is not right: .*mismatch", "The certificate of {host} is for another name.",
           "Enter the host name that is in the certificate."),
     Cause(r"certificate is not right: .*expired", "The certificate of {host} has expired.",

@@ -11,11 +11,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.words import number
 from sending import csv_export
 from sending.exporting import actions
 from sending.exporting.models import Export
@@ -175,7 +176,7 @@ class ExportAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("rows"))
     def rows(self, export: Export) -> str:
-        return number_format(export.rows_done)
+        return number(export.rows_done)
 
     @admin.display(description=_("file"))
     def file(self, export: Export) -> str:
