@@ -229,7 +229,7 @@ class SmtpConnection:
         try:
             smtp.write(b".\r\n")
         except ConnectionError as error:
-            raise SmtpFailure(Phase.DATA, _explain(error)) from None
+            raise SmtpFailure(Phase.DATA, network.explain(error)) from None
 
     @contextmanager
     def _phase(self, phase: Phase) -> Iterator[None]:
