@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from accounts.words import number
 from campaigns import (
     actions,
     attachments,
@@ -24,6 +25,7 @@ from campaigns import (
     page_form,
     preview,
     querysets,
+    queueing,
     review,
     testing,
     tracking,
@@ -62,10 +64,10 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
 
     @admin.action(description=_lazy("Send campaign"), permissions=["send"])
     def send(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
-        def queue(campaign: Campaign) -> str:
-            return actions.told_queued(actions.queue_campaign(campaign, user=request.user))
+        def send(campaign: Campaign) -> str:
+            return actions.send_campaign(campaign, user=request.user)
 
-        self._each(request, campaigns, queue)
+        self._each(request, campaigns, send)
 
     @admin.action(description=_lazy("Pause"), permissions=["send"])
     def pause(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
@@ -134,6 +136,11 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
         """Whether the user may queue, pause, resume, cancel and retry: asked by Django's actions, too."""
         return request.user.has_perm("campaigns.send_campaign")
 
+    def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        """Not of one that a worker is queueing."""
+        is_queueing = obj is not None and obj.status == Campaign.Status.QUEUEING
+        return not is_queueing and super().has_delete_permission(request, obj)
+
     @staticmethod
     def _asked_for(request: HttpRequest) -> str:
         """The action of the button that was pressed, or ""."""
@@ -170,7 +177,7 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Locked while a form is saved, so that it can't be queued between the check and the change."""
         if request.method == "POST" and object_id.isdigit():
-            Campaign.objects.select_for_update().filter(pk=object_id).first()
+            Campaign.objects.select_for_update(no_key=True).filter(pk=object_id).first()
         return super().get_object(request, object_id, from_field)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
@@ -231,6 +238,9 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
 
     @admin.display(description="progress")
     def progress(self, campaign: Campaign) -> str:
+        if at_work := queueing.at_work(campaign):
+            told = _("Being queued: %(done)s of %(expected)s emails")
+            return told % {"done": number(at_work.rows_done), "expected": number(at_work.expected)}
         counts = querysets.progress([campaign.pk]).get(campaign.pk, {})
         labels = QueuedEmail.Status
         return ", ".join(f"{counts[one]:,} {labels(one).label.lower()}" for one in PROGRESS if one in counts)

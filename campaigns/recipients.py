@@ -12,6 +12,9 @@ IS_MEMBER = """contact.id IN (
 IS_SUPPRESSED = """EXISTS (
     SELECT 1 FROM sending_suppression suppression
     WHERE lower(suppression.email) = lower(contact.email))"""
+IS_QUEUED = """EXISTS (
+    SELECT 1 FROM sending_queuedemail mail
+    WHERE mail.campaign_id = %(campaign)s AND lower(mail.email) = lower(contact.email))"""
 # Each of the joins finds one row at most: both tables have a unique index on it. They cost a hash each, where
 # EXISTS in the list of what is selected would look into both indexes for every contact.
 COUNT = f"""

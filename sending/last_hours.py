@@ -17,10 +17,7 @@ HOURS = 48
 
 PER_HOUR = """
 SELECT date_bin('1 hour', at, %(since)s), outcome, code, enhanced_code, count(*)
-FROM (SELECT at, outcome,
-             CASE WHEN outcome <> 'sent' THEN code END AS code,
-             CASE WHEN outcome <> 'sent' THEN split_part(enhanced_code, '.', 2) END AS enhanced_code
-      FROM sending_sendlog WHERE at >= %(since)s) AS attempt
+FROM sending_sendlog WHERE at >= %(since)s
 GROUP BY 1, 2, 3, 4
 """
 
@@ -42,7 +39,7 @@ FROM (
     WHERE account_id = ANY(%(accounts)s) AND outcome <> 'refused'
       AND counts_at > now() - interval '24 hours'
 ) used
-GROUP BY 1, 2 ORDER BY 2
+GROUP BY 1, 2
 """
 
 # What the middle figure of an enhanced status code is about (RFC 3463, section 3).
@@ -93,6 +90,12 @@ class History:
         return sum(hour.sent for hour in self.hours)
 
     @property
+    def sent_today(self) -> int:
+        """Mails since midnight, where the hours begin."""
+        midnight = timezone.localtime(self.hours[-1].start).replace(hour=0)
+        return sum(hour.sent for hour in self.hours if hour.start >= midnight)
+
+    @property
     def most_failures(self) -> int:
         """Of the most frequent class."""
         return max((one.count for one in self.failures), default=0)
@@ -111,10 +114,11 @@ def history(now: datetime) -> History:
     classes: Counter[str | Promise] = Counter()
     with connection.cursor() as cursor:
         cursor.execute(PER_HOUR, {"since": starts[0]})
-        for hour, outcome, code, subject, count in cursor.fetchall():
+        for hour, outcome, code, enhanced_code, count in cursor.fetchall():
             if outcome == "sent":
                 sent[hour] += count
                 continue
+            subject = f"{enhanced_code}..".split(".")[1]
             classes[failure_class(outcome, code, subject)] += count
             if outcome in ("failed", "retry"):
                 failed[hour] += count
@@ -158,6 +162,6 @@ def freed(account_ids: Iterable[int]) -> Mapping[int, list[tuple[datetime, int]]
     found: dict[int, list[tuple[datetime, int]]] = {}
     with connection.cursor() as cursor:
         cursor.execute(FREED, {"accounts": list(account_ids)})
-        for account, at, count in cursor.fetchall():
+        for account, at, count in cursor.fetchall():  # their order is made where they are used
             found.setdefault(account, []).append((at, count))
     return found

@@ -5,6 +5,8 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
 
 from accounts.phases import Phase
+from sending.exporting.models import Export as Export
+from sending.exporting.models import ExportChunk as ExportChunk
 from sending.querysets import SendLogQuerySet
 
 

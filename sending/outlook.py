@@ -16,6 +16,7 @@ WAITING = ("pending", "sending", "retry")
 # What a state is called, and the tone of its chip (templates/partials/chip.html).
 SAID = {
     "draft": (_("draft"), ""),
+    "queueing": (_("being queued"), "busy"),
     "sending": (_("sending"), "busy"),
     "paused": (_("paused"), "warning"),
     "cancelled": (_("cancelled"), ""),

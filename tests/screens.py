@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
-from campaigns.models import Attachment, Campaign
+from campaigns.models import Attachment, Campaign, Queueing
+from sending.exporting.models import Export
 from sending.models import Batch, SendLog
 from tests.browser import NARROW, WIDE
 from tests.cluster import ROOT
@@ -24,8 +25,12 @@ LOOKS = {"wide": WIDE, "narrow": NARROW}
 SCREENS = {
     "dashboard": lambda: reverse("admin:index"),
     "campaigns": lambda: reverse("admin:campaigns_campaign_changelist"),
-    "campaign": lambda: reverse("admin:campaigns_campaign_change", args=[draft().pk]),
-    "review": lambda: reverse("admin:campaigns_campaign_review", args=[draft().pk]),
+    "campaign": lambda: reverse("admin:campaigns_campaign_change", args=[named("Winter letters")]),
+    "review": lambda: reverse("admin:campaigns_campaign_review", args=[named("Winter letters")]),
+    "queueing": lambda: reverse("admin:campaigns_campaign_progress", args=[named("Letter to all")]),
+    "export": lambda: reverse("admin:sending_export_change", args=[Export.objects.get(state="working").pk]),
+    "export-done": lambda: reverse("admin:sending_export_change", args=[Export.objects.get(state="done").pk]),
+    "exports": lambda: reverse("admin:sending_export_changelist"),
     "tables": lambda: reverse("tables"),
 }
 HTML = "<h1 style='color: #22577a'>Spring catalogue</h1><p>Dear {{ first_name }}, our new books are here.</p>"
@@ -56,6 +61,7 @@ def test_pictures(open_page, django_user_model):
     )
     shoot(open_page, user, {"first-run": reverse("admin:index")})
     fill()
+    fill_long_work(user)
     shoot(open_page, user, {name: url() for name, url in SCREENS.items()})
 
 
@@ -112,14 +118,36 @@ def fill() -> None:
         )  # fmt: skip
 
 
-def draft() -> Campaign:
-    return Campaign.objects.get(name="Winter letters")
-
-
 def make_file(campaign) -> None:
     Attachment.objects.create(
         campaign=campaign, filename="programme.pdf", content_type="application/pdf", content=bytes(180_000)
     )
+
+
+def fill_long_work(user) -> None:
+    """A campaign that is being queued; an export that is being made, and one that is done."""
+    held = {"slot": 1, "token": uuid4(), "lease": Now() + timedelta(hours=1), "created_by": user}
+    campaign = Campaign.objects.create(
+        name="Letter to all", subject="To all of you", html=HTML, status="queueing"
+    )
+    Queueing.objects.create(campaign=campaign, expected=250_000, rows_done=120_000, percent=48, **held)
+    wanted = {"source": "contacts", "wanted": {}, "language": "en"}
+    Export.objects.create(
+        title="Recipients of Spring catalogue", filename="spring-catalogue.csv", rows_done=62_000, percent=71,
+        **wanted, **held,
+    )  # fmt: skip
+    Export.objects.create(
+        title="Contacts", filename="contacts.csv", rows_done=184_312, size=14_900_000, state="done",
+        finished_at=Now(), created_by=user, **wanted,
+    )  # fmt: skip
+
+
+def named(name) -> int:
+    return Campaign.objects.get(name=name).pk
+
+
+def address(name) -> str:
+    return f"{name.lower().replace(' ', '')}@harbour-books.example"
 
 
 def send(campaign, account, count, *, hours, since=0) -> None:

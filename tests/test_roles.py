@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
+from django.test import Client, override_settings
 
 from campaigns import review
 from campaigns.models import Contact, ContactList
@@ -72,6 +72,20 @@ def send_test(client: Client, world: World):
     return client.post(page("campaigns_campaign_test"), asked)
 
 
+def by_worker(act: Callable):
+    """The same where it is a worker's, however few there are."""
+
+    def asked(client: Client, world: World):
+        with override_settings(QUEUE_AT_ONCE=0, EXPORT_AT_ONCE=0):
+            return act(client, world)
+
+    return asked
+
+
+def export_all(model: str, pick: Callable[[World], object]):
+    return by_worker(choose(model, "export", pick, select_across="1"))
+
+
 MESSAGE = {
     "name": "renamed", "subject": "New", "html": "", "text": "New",
     "scheduled_at_0": "", "scheduled_at_1": "",
@@ -122,6 +136,7 @@ def viewers(world: World) -> Group:
 
 
 EDITOR, SENDER, MANAGER, ADMIN = "Editor", "Sender", "Account manager", "Administrator"
+EVERYBODY = {"Viewer", EDITOR, SENDER, MANAGER, ADMIN}
 # What it is called here: who may do it, and how it is done.
 ACTIONS: dict[str, tuple[set[str], Callable]] = {
     "add a campaign": ({EDITOR, ADMIN}, save("campaigns_campaign", MESSAGE)),
@@ -150,6 +165,17 @@ ACTIONS: dict[str, tuple[set[str], Callable]] = {
     "retry by the button": (
         {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:retry": "x"}, lambda w: w.sending)
     ),
+    "send to many": ({SENDER, ADMIN}, by_worker(choose("campaigns_campaign", "send", lambda w: w.draft))),
+    "stop queueing": ({SENDER, ADMIN}, press("campaigns_campaign_act", lambda w: w.queueing, act="cancel")),
+    "export many contacts": (EVERYBODY, export_all("campaigns_contact", contact)),
+    "export a long list": (
+        EVERYBODY, by_worker(press("campaigns_contactlist_export", lambda w: w.everybody))
+    ),
+    "export many suppressions": (EVERYBODY, export_all("sending_suppression", lambda w: w.suppression)),
+    "export many recipients": (
+        EVERYBODY, by_worker(press("campaigns_campaign_export", lambda w: w.sending))
+    ),
+    "cancel an export": (EVERYBODY, press("sending_export_cancel", lambda w: w.export)),
     "add a contact": ({EDITOR, ADMIN}, save("campaigns_contact", CONTACT)),
     "edit a contact": ({EDITOR, ADMIN}, save("campaigns_contact", CONTACT, contact)),
     "delete a contact": ({EDITOR, ADMIN}, delete("campaigns_contact", contact)),

@@ -20,7 +20,7 @@ SCREENS = [
     for app, models in {
         "campaigns": ("campaign", "contact", "contactlist", "import"),
         "accounts": ("smtpaccount",),
-        "sending": ("queuedemail", "sendlog", "batch", "heartbeat", "pacing", "suppression"),
+        "sending": ("queuedemail", "sendlog", "batch", "heartbeat", "pacing", "suppression", "export"),
     }.items()
     for model in models
     for name in ("changelist", "change", "history")

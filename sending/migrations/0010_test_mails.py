@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0003_sent_folder"),
         ("campaigns", "0004_place_in_the_order"),
-        ("sending", "0008_mails_of_a_campaign"),
+        ("sending", "0009_export"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations = [
