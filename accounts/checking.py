@@ -117,23 +117,26 @@ CAUSES = (
 )  # fmt: skip
 
 
-def check_account(account: SmtpAccount) -> Check:
+def check_account(account: SmtpAccount, by: str = "") -> Check:
     """Connects, logs in and asks whether the address may send, and sends nothing; finds the Sent folder.
 
     Takes at most about SMTP_TIMEOUT seconds for each of the two.
 
     Where that works, an account that was paused until mended sends again.
     """
-    return check_accounts([account])[0][1]
+    return check_accounts([account], by)[0][1]
 
 
-def check_accounts(accounts: Iterable[SmtpAccount]) -> list[tuple[SmtpAccount, Check]]:
-    """check_account() for each, several at a time: servers that don't answer share the wait."""
+def check_accounts(accounts: Iterable[SmtpAccount], by: str = "") -> list[tuple[SmtpAccount, Check]]:
+    """check_account() for each, several at a time: servers that don't answer share the wait.
+
+    by: who wants to know, for the history of a pause that ends with it.
+    """
     accounts = list(accounts)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         checks = list(pool.map(_converse, accounts))
     return [
-        (account, replace(check, resumed=check.ok and resume_mended_account(account)))
+        (account, replace(check, resumed=check.ok and resume_mended_account(account, by)))
         for account, check in zip(accounts, checks, strict=True)
     ]
 
