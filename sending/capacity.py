@@ -8,7 +8,7 @@ midnight and is handed over after it had room in the day before, and counts from
 A warm-up only ever lets out more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,8 +32,9 @@ LEAVES = """(
 # it was written. Without a ledger row by its queue row: while it is sending, as if handed over
 # now; once it is uncertain, as if handed over as late as it can have been (ledger.LATEST).
 # A ledger row that says "not accepted" takes its queue row out of the count.
+# Of the moments ahead: nothing more is handed over until then.
 LOOK = f"""
-SELECT account.id, span.name, span.most, taken.n,
+SELECT account.id, ahead.hours, span.name, span.most, taken.n,
     CASE WHEN taken.n = 0 THEN NULL
          WHEN span.ends IS NOT NULL THEN span.ends
          WHEN taken.n >= span.most AND span.next_most > span.most THEN least(
@@ -43,7 +44,9 @@ SELECT account.id, span.name, span.most, taken.n,
          ELSE {LEAVES.format(most="span.most")} END,
     spaced.until, extract(epoch FROM spaced.until - clock.now)
 FROM accounts_smtpaccount account
-CROSS JOIN LATERAL (SELECT coalesce(%(moment)s::timestamptz, now()) AS now) clock
+CROSS JOIN (SELECT coalesce(%(moment)s::timestamptz, now()) AS now) present
+CROSS JOIN unnest(%(hours)s::int[]) ahead (hours)
+CROSS JOIN LATERAL (SELECT present.now + ahead.hours * interval '1 hour' AS now) clock
 CROSS JOIN LATERAL (
     SELECT CASE WHEN account.limit_window = 'calendar'
                THEN accounts_day_start(clock.now, account.time_zone) END AS starts,
@@ -62,7 +65,7 @@ CROSS JOIN LATERAL (
            account.warm_up_since + (warm_up.days + 1) * interval '24 hours' AS next_at) cap
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(CASE WHEN mail.status = 'uncertain'
-               THEN coalesce({LATEST}, clock.now) ELSE clock.now END), '{{}}') AS moments,
+               THEN coalesce({LATEST}, present.now) ELSE present.now END), '{{}}') AS moments,
            max(batch.finished) AS recovered
     FROM sending_queuedemail mail JOIN sending_batch batch ON batch.id = mail.batch_id
     WHERE mail.account_id = account.id AND mail.status IN ('sending', 'uncertain')
@@ -121,6 +124,11 @@ class Capacity:
         return min(span.left for span in self.spans)
 
     @property
+    def day_left(self) -> int:
+        """Mails that the daily limit leaves, whatever the shorter limits say."""
+        return self._day.left
+
+    @property
     def used(self) -> int:
         """Mails of the last 24 hours, or of the calendar day."""
         return self._day.taken
@@ -162,13 +170,29 @@ def look(accounts: Iterable[int], moment: datetime | None = None) -> dict[int, C
 
     To claim by it, lock the account rows first: then nobody else claims between count and claim.
     """
+    return {account: found for (account, _), found in _look(accounts, [0], moment).items()}
+
+
+def ahead(accounts: Iterable[int], hours: Sequence[int]) -> dict[int, list[Capacity]]:
+    """The capacity of these accounts (ids) so many hours from now each, if nothing more is sent until then.
+
+    One statement, which counts each account's day once for each of the hours: for a page, not for a claim.
+    """
+    found = _look(accounts, hours)
+    return {account: [found[account, hour] for hour in hours] for account, _ in found}
+
+
+def _look(
+    accounts: Iterable[int], hours: Sequence[int], moment: datetime | None = None
+) -> dict[tuple[int, int], Capacity]:
+    """By account (id) and hour from that moment on."""
     with connection.cursor() as cursor:
-        cursor.execute(LOOK, {"accounts": list(accounts), "moment": moment})
+        cursor.execute(LOOK, {"accounts": list(accounts), "hours": list(hours), "moment": moment})
         rows = cursor.fetchall()
-    capacities: dict[int, Capacity] = {}
-    for account, name, most, taken, frees_at, spaced_until, seconds in rows:
-        capacity = capacities.setdefault(account, Capacity(spaced_until, max(0.0, float(seconds or 0))))
-        capacity.spans.append(_Span(name, most, taken, frees_at))
+    capacities: dict[tuple[int, int], Capacity] = {}
+    for account, hour, name, most, taken, frees_at, spaced_until, seconds in rows:
+        held = Capacity(spaced_until, max(0.0, float(seconds or 0)))
+        capacities.setdefault((account, hour), held).spans.append(_Span(name, most, taken, frees_at))
     return capacities
 
 
