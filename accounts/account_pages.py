@@ -60,7 +60,9 @@ class AccountPages(admin.ModelAdmin):
                 raise PermissionDenied
             page = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("Add an account")}
             return TemplateResponse(request, f"{FOLDER}/choose.html", {**page, "providers": _providers()})
-        context = {**(extra_context or {}), "preset": PRESETS.get(provider), "provider": _label(provider)}
+        context = {**(extra_context or {}), "preset": PRESETS.get(provider)}
+        if provider:
+            context["title"] = _("Add an account: %(provider)s") % {"provider": _label(provider)}
         return super().add_view(request, form_url, context)
 
     def change_view(

@@ -42,7 +42,7 @@ def _folded(*fields: Any, **more: Any) -> dict[str, Any]:
 @admin.register(SmtpAccount)
 class SmtpAccountAdmin(AccountPages):
     form = SmtpAccountForm
-    list_display = ("name", "email", "provider", "daily_limit", "state")
+    list_display = ("name", "state", "daily_limit", "provider", "email")
     list_filter = ("is_enabled", "provider")
     search_fields = ("name", "email")
     actions = ("check_connection", "resume")
@@ -74,12 +74,10 @@ class SmtpAccountAdmin(AccountPages):
     @admin.display(description=_lazy("state"))
     def state(self, account: SmtpAccount) -> str:
         found = standing.of(account)
-        chip = format_html(
-            '<span class="chip {}">{}</span>', f"is-{found.tone}" if found.tone else "", found.lead
-        )
+        chip = format_html('<span class="chip is-{}">{}</span>', found.tone, found.word)
         if not account.is_paused:
             return chip
-        return format_html('{} <span class="small">{}</span>', chip, found.text)
+        return format_html('{} <span class="small">{}: {}</span>', chip, found.when, found.text)
 
     @admin.action(description=_lazy("Check connection"), permissions=["change"])
     def check_connection(self, request: HttpRequest, queryset: QuerySet[SmtpAccount]) -> HttpResponse:
@@ -104,7 +102,7 @@ class SmtpAccountAdmin(AccountPages):
         )
 
     def save_model(self, request: HttpRequest, obj: SmtpAccount, form: Any, change: bool) -> None:
-        """Saves what was changed and no more: what the dispatcher writes meanwhile, a pause above all, stays."""
+        """Saves what was changed and no more, so that a pause that is written meanwhile stays."""
         if change:
             obj.save(update_fields=form.changed_columns())
         else:

@@ -111,10 +111,10 @@ CAUSES = (
           "Enter them again; copied text may hold an invisible character."),
     Cause(r"^auth .*(53\d 5\.7\.9 |application-specific password)", "{host} wants an app password.",
           "Enter an app password instead of the mailbox's own. {how_to}"),
-    # https://techcommunity.microsoft.com/t5/exchange-team-blog/exchange-online-to-retire-basic-auth-for-client-submission-smtp/ba-p/4114750
+    # https://techcommunity.microsoft.com/t5/exchange-team-blog/-/ba-p/4114750
     Cause(r"^(auth|mail) .*: 5\d\d 5\.7\.30 ", "Microsoft 365 takes no password for sending any more.",
-          "Ask the administrator whether SMTP AUTH with a password (basic authentication) can still be allowed; "
-          "else send over another server: Batchwise does not speak OAuth2."),
+          "Ask the administrator to allow basic authentication for SMTP AUTH, or send over another server: "
+          "Batchwise does not speak OAuth2."),
     Cause(r"^auth .*: 535 5\.7\.139 ", "Microsoft 365 has turned SMTP AUTH off for this mailbox.",
           "Ask the administrator to allow SMTP AUTH for it."),
     Cause(r"^auth .*: (454|421|45\d) ", "{host} takes no log-in just now: {text}",

@@ -5,6 +5,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.actions import tidy_password
 from accounts.models import SmtpAccount
@@ -16,7 +17,7 @@ LIMITS = (
     "limit_window", "time_zone", "hourly_limit", "minute_limit", "spacing", "spacing_jitter",
     "warm_up_start", "warm_up_step", "warm_up_since",
 )  # fmt: skip
-TLS_CHOICES = [("", "As the provider wants it"), *Security.choices]
+TLS_CHOICES = [("", _lazy("The usual")), *Security.choices]
 
 
 class SmtpAccountForm(forms.ModelForm):
@@ -52,29 +53,34 @@ class SmtpAccountForm(forms.ModelForm):
         self._explain_fields()
 
     def _explain_fields(self) -> None:
-        self.fields["host"].help_text = "Empty: the provider's, with its port and security."
         self.fields["username"].help_text = "Empty with a password: the address. Without both nobody logs in."
         self.fields["port"].help_text = "Empty: the usual one."
         self.fields["imap_port"].help_text = "Empty: the usual one."
         self.fields["name"].help_text = "What the team calls it. Empty: the address."
-        self._explain_daily_limit()
-        self.fields["new_password"].help_text = (
-            "One is stored, encrypted. Leave empty to keep it."
+        password = self.fields["new_password"]
+        password.help_text = (
+            _("One is stored, encrypted. Leave empty to keep it.")
             if self.instance.password
-            else "Is stored encrypted, and never shown again."
+            else _("Is stored encrypted, and never shown again.")
         )
+        self._explain_provider()
 
-    def _explain_daily_limit(self) -> None:
+    def _explain_provider(self) -> None:
         provider = self.data.get("provider") or self.initial.get("provider") or self.instance.provider
-        if preset := PRESETS.get(provider):
-            told = {"provider": Provider(provider).label, "limit": number(preset.provider_limit)}
-            self.fields["daily_limit"].help_text = (
-                _(
-                    "Most mails a day from here. %(provider)s lets out %(limit)s in 24 hours, mail written by hand in "
-                    "the same mailbox included: leave room for that, and begin with less for a new mailbox."
-                )
-                % told
-            )
+        preset = PRESETS.get(provider)
+        if not preset:
+            self.fields["host"].help_text = _("Such as smtp.example.com: whoever runs the server knows it.")
+            return
+        self.fields["host"].help_text = _("Empty: the provider's, with its port and security.")
+        self.fields["new_password"].required = not self.instance.pk  # nobody sends there without
+        if provider in (Provider.GMAIL, Provider.WORKSPACE):
+            self.fields["new_password"].label = _("App password")
+        told = {"provider": Provider(provider).label, "limit": number(preset.provider_limit)}
+        words = _(
+            "Most mails a day from here. %(provider)s lets out %(limit)s in 24 hours, mail written by hand "
+            "in the same mailbox included: leave room for that, and begin with less for a new mailbox."
+        )
+        self.fields["daily_limit"].help_text = words % told
 
     def changed_columns(self) -> list[str]:
         """The fields of the account that differ from what was loaded: to save no others.

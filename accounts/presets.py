@@ -69,21 +69,19 @@ _APP_PASSWORD = _(
     "Then make an app password at https://myaccount.google.com/apppasswords: as its name, enter Batchwise."
 )
 _SIXTEEN_LETTERS = _(
-    "Google shows 16 letters, once. Copy them into “Password” here; the spaces don't matter. The mailbox's own "
-    "password does not work."
+    "Google shows 16 letters, once. Copy them into “App password” below; the spaces don't matter. The "
+    "mailbox's own password does not work."
 )
 _GMAIL_STEPS = (
     _TWO_STEPS,
     _APP_PASSWORD,
     _SIXTEEN_LETTERS,
-    _(
-        "Whoever changes the account's password later makes a new app password, too: the old ones end with it."
-    ),
+    _("Whoever changes the account's password makes a new app password, too: the old ones end with it."),
 )
 _WORKSPACE_STEPS = (
     _(
-        "The administrator allows 2-Step Verification, under Security in https://admin.google.com; without it, "
-        "and with security keys only, there are no app passwords."
+        "The administrator allows 2-Step Verification, under Security in https://admin.google.com; without "
+        "it, and with security keys only, there are no app passwords."
     ),
     _TWO_STEPS,
     _APP_PASSWORD,
@@ -99,15 +97,16 @@ _MICROSOFT_STEPS = (
     ),
     _(
         "Where the mailbox logs in with a second factor, add an app password at "
-        "https://mysignins.microsoft.com/security-info and enter it here; else enter the mailbox's own password."
+        "https://mysignins.microsoft.com/security-info and enter it here; else enter the mailbox's own "
+        "password."
     ),
     _(
         "Where “security defaults” are on, no password works: the administrator has to turn them off for "
         "SMTP AUTH."
     ),
     _(
-        "Microsoft turns passwords for SMTP off by default at the end of December 2026; until their final end "
-        "the administrator can turn them on again."
+        "Microsoft turns passwords for SMTP off by default at the end of December 2026; until they end for "
+        "good, the administrator can turn them on again."
     ),
 )
 # Limits: https://support.google.com/mail/answer/22839 and https://support.google.com/a/answer/166852;

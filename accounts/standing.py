@@ -15,11 +15,18 @@ from accounts.presets import Security
 
 @dataclass(frozen=True)
 class Standing:
-    """tone: as of a chip (templates/partials/chip.html); lead: the state; text: why, and until when."""
+    """tone: as of a chip (templates/partials/chip.html); word: the state; when: until when, if that is
+    known; text: why, or what that means."""
 
     tone: str
-    lead: str
-    text: str = ""
+    word: str
+    when: str
+    text: str
+
+    @property
+    def lead(self) -> str:
+        """The state and until when, for the beginning of a sentence."""
+        return f"{self.word} {self.when}:" if self.when else f"{self.word}."
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,11 @@ class Checked:
         return "warning" if self.check.unread else "good"
 
     @property
+    def is_contradicted(self) -> bool:
+        """Whether nothing holds it and yet it can't send: then only the check's word is to be shown."""
+        return self.check is not None and not self.check.ok and self.standing.tone == "good"
+
+    @property
     def steps(self) -> list[Step]:
         """The way of the conversation, up to where it broke."""
         return list(_steps(self.account, self.check)) if self.check else []
@@ -56,13 +68,13 @@ class Checked:
 def of(account: SmtpAccount) -> Standing:
     """Whether mail may go out through it as far as the account itself tells: its limits aside."""
     if not account.is_enabled:
-        return Standing("", _("Disabled"), _("No mail goes out through it."))
+        return Standing("", _("Disabled"), "", _("No mail goes out through it."))
     if not account.is_paused:
-        return Standing("good", _("Ready"), _("Mail goes out through it, within its limits."))
+        return Standing("good", _("Ready"), "", _("Mail may go out through it, within its limits."))
     if account.paused_until is None:
-        return Standing("bad", _("Paused until resumed:"), account.pause_reason)
+        return Standing("bad", _("Paused"), _("until resumed"), account.pause_reason)
     until = date_format(timezone.localtime(account.paused_until), "SHORT_DATETIME_FORMAT")
-    return Standing("warning", _("Paused until %(until)s:") % {"until": until}, account.pause_reason)
+    return Standing("warning", _("Paused"), _("until %(at)s") % {"at": until}, account.pause_reason)
 
 
 def _steps(account: SmtpAccount, check: Check) -> Iterator[Step]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Column:
-    """One column: when it is, its label, its whole value, and how much of that is new. Percent of the chart."""
+    """One column: when it is, its label, its value, how much of that is new; its place in percent."""
 
     at: datetime
     label: str

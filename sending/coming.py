@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from django.utils import timezone
 from django.utils.formats import date_format
@@ -58,7 +59,7 @@ def of(accounts: Iterable[SmtpAccount]) -> Coming:
     known = capacity.ahead((account.pk for account in enabled), HOURS)
     now = timezone.localtime(database_now())
     figures = [sum(_day_left(one, known[one.pk], hour, now) for one in able) for hour in HOURS]
-    new = [0, *(max(0, later - before) for before, later in zip(figures, figures[1:], strict=False))]
+    new = [0, *(max(0, later - before) for before, later in pairwise(figures))]
     starts = [now + timedelta(hours=hour) for hour in HOURS]
     return Coming(
         rows=[_row(account, known[account.pk][0]) for account in enabled],

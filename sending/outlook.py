@@ -59,20 +59,30 @@ def _finish(
     status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[last_hours.Rate], now: datetime
 ) -> dict[int, datetime]:
     """When each campaign that goes out will be finished, as far as can be foreseen."""
+    accounts = foreseen_accounts(status, now)
+    pace = _pace(rates, len(accounts))
+    return dict(forecast.forecast(now, foreseen_campaigns(campaigns), accounts, pace).finish)
+
+
+def foreseen_accounts(status: dict[str, Any], now: datetime) -> list[forecast.Account]:
+    """The accounts of queue_status() that send, now or from a known time on."""
     freed = last_hours.freed(account["id"] for account in status["accounts"])
-    accounts = [
+    return [
         _as_foreseen(a, freed.get(a["id"], ()), now)
         for a in status["accounts"]
         if a["state"] in ("ready", "spaced", "full") or a["paused_until"]
     ]
-    waiting = [
+
+
+def foreseen_campaigns(campaigns: Iterable[dict[str, Any]]) -> list[forecast.Campaign]:
+    """Those of them whose mail goes out, in the order of sending."""
+    return [
         forecast.Campaign(
             c["id"], sum(c[state] for state in WAITING), frozenset(c["account_ids"]), c["scheduled_at"]
         )
         for c in campaigns
         if c["status"] == "sending"
     ]
-    return dict(forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts))).finish)
 
 
 def _as_foreseen(
@@ -101,12 +111,17 @@ def _most_a_minute(account: dict[str, Any]) -> float:
 
 def _pace(rates: Iterable[last_hours.Rate], accounts: int) -> float:
     pacing = Pacing.load()
-    measured = [(rate.count, rate.count * rate.seconds) for rate in rates]
-    count, seconds = sum(n for n, _s in measured), sum(s for _n, s in measured)
     return forecast.pace(
         batch_size=pacing.batch_size,
         batch_interval=pacing.batch_interval,
         delay=pacing.delay + pacing.jitter / 2,
-        seconds=seconds / count if count else forecast.USUAL_SECONDS,
+        seconds=seconds_of_an_attempt(rates),
         lanes=max(1, accounts) if pacing.scope == Pacing.Scope.ACCOUNT else 1,
     )
+
+
+def seconds_of_an_attempt(rates: Iterable[last_hours.Rate]) -> float:
+    """As measured in the last hour; a usual time where nothing was."""
+    measured = [(rate.count, rate.count * rate.seconds) for rate in rates]
+    count, seconds = sum(n for n, _s in measured), sum(s for _n, s in measured)
+    return seconds / count if count else forecast.USUAL_SECONDS

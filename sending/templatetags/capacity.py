@@ -1,9 +1,12 @@
-"""What accounts have left, for the accounts' pages, whose room knows nothing of sending: {% load capacity %}."""
+"""What accounts have left, for the accounts' pages, and lengths of time: {% load capacity %}.
+
+The room of the accounts knows nothing of sending; so its templates ask here.
+"""
 
 from django import template
 
 from accounts.models import SmtpAccount
-from sending import coming
+from sending import coming, durations
 from sending.waiting import LIMITS
 
 register = template.Library()
@@ -25,3 +28,9 @@ def coming_of_all() -> coming.Coming:
 def limit_in_words(held_by: str) -> str:
     """What people call the limit that holds an account: "24 h limit"."""
     return LIMITS.get(held_by, held_by)
+
+
+@register.filter
+def in_words(seconds: float) -> str:
+    """Seconds as people tell them: "1 hour 2 minutes"."""
+    return durations.in_words(seconds)
