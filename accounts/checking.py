@@ -13,11 +13,12 @@ from django.conf import settings
 
 from accounts import timeouts
 from accounts.actions import resume_mended_account
+from accounts.client import speaks_tls
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
-from accounts.presets import PRESETS
+from accounts.presets import PRESETS, Security
 from accounts.sent_folder import find_folders
 
 AT_A_TIME = 16
@@ -70,17 +71,26 @@ class Cause:
 
 
 CHECK_PORTS = "Usual are port 587 with STARTTLS, and port 465 with TLS from the start."
+SPEAKS_TLS = "It speaks TLS from the start"
+TLS_TIMEOUT = 5  # seconds for that question
 CAUSES = (
     Cause(r"^connect .*name is not known", "There is no host “{host}”.",
           "Check its spelling; if it is right, this machine's DNS does not answer."),
     Cause(r"^connect .*refuses the connection", "Nothing listens on {host}, port {port}.",
           "Check host and port. " + CHECK_PORTS),
+    Cause(r"^connect .*unreachable|^connect .*no route", "This machine has no way to {host}.",
+          "Check the host; if it is right, ask whoever runs this machine's network."),
+    Cause(r"^connect .*nobody answers", "Nobody answers on {host}, port {port}.",
+          "Check host and port. " + CHECK_PORTS + " Else a firewall may be between: ask whoever runs it."),
+    Cause(r"^connect .*" + SPEAKS_TLS, "Port {port} of {host} speaks TLS from the start.",
+          "Choose this security, or port 587 with STARTTLS."),
+    Cause(r"^connect .*not an SMTP reply", "What answers on {host}, port {port}, is no SMTP server ({text}).",
+          "Check host and port. " + CHECK_PORTS),
     Cause(r"^connect (none|starttls) 465: .*took too long", "{host} does not greet on port 465.",
           "Port 465 speaks TLS from the start: choose this security, or port 587 with STARTTLS."),
-    Cause(r"^connect (none|starttls) .*(took too long|closed the connection|not an SMTP reply)",
+    Cause(r"^connect (none|starttls) .*(took too long|closed the connection)",
           "{host} does not greet as an SMTP server on port {port}.",
-          "Check host, port and security: where the port speaks TLS from the start, choose that. "
-          + CHECK_PORTS + " Else a firewall may be between."),
+          "Check host and port. " + CHECK_PORTS + " Else a firewall may be between."),
     Cause(r"took too long", "{host} took too long to answer on port {port}.",
           "Check host, port and security. " + CHECK_PORTS + " Else a firewall may be between."),
     Cause(r"SMTP_CA_FILE", "{text}", "Correct SMTP_CA_FILE, or leave it empty."),
@@ -172,10 +182,20 @@ def _try_smtp(account: SmtpAccount) -> Check:
         connection.open()
         connection.try_sender(account.email)
     except SmtpFailure as failure:
-        return explain(account, failure)
+        return explain(account, _looked_into(account, failure))
     finally:
         connection.close()
     return Check(ok=True)
+
+
+def _looked_into(account: SmtpAccount, failure: SmtpFailure) -> SmtpFailure:
+    """The failure; where a server did not greet, whether it waits for TLS."""
+    is_silent = failure.code is None and re.search("took too long|closed the connection", failure.text)
+    if failure.phase != Phase.CONNECT or account.security == Security.TLS or not is_silent:
+        return failure
+    if not speaks_tls(account.host, account.port, min(TLS_TIMEOUT, settings.SMTP_TIMEOUT)):
+        return failure
+    return SmtpFailure(Phase.CONNECT, SPEAKS_TLS)
 
 
 def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:

@@ -16,6 +16,10 @@ PIECE = 65536
 NO_END = "the server's reply has no end"
 
 
+class NobodyAnswers(TimeoutError):
+    """No connection was made in time: not even the machine answered, or a firewall let nothing through."""
+
+
 class BoundedSmtp(smtplib.SMTP):
     """smtplib's client, bounded in how much of a reply it reads and in how long it waits.
 
@@ -39,7 +43,7 @@ class BoundedSmtp(smtplib.SMTP):
                 sock.connect(address)
             except OSError as error:
                 sock.close()
-                refused = error
+                refused = NobodyAnswers() if isinstance(error, TimeoutError) else error
                 continue
             # The final dot is a small write of its own: Nagle's algorithm would hold it for 40 ms.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -171,3 +175,18 @@ class BoundedSmtpTls(BoundedSmtp):
         except BaseException:
             sock.close()
             raise
+
+
+def speaks_tls(host: str, port: int, timeout: float) -> bool:
+    """Whether what listens there speaks TLS from the start, whoever signed its certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, port), timeout) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return True
+    except (OSError, ValueError):
+        return False

@@ -19,7 +19,7 @@ from django.core.mail.utils import DNS_NAME
 
 from accounts import timeouts
 from accounts.addresses import ascii_domain
-from accounts.client import BoundedSmtp, BoundedSmtpTls
+from accounts.client import BoundedSmtp, BoundedSmtpTls, NobodyAnswers
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.presets import Security
@@ -314,6 +314,8 @@ def _explain(error: Exception) -> str:
         return f"TLS failed: {error.reason or error}"
     if isinstance(error, socket.gaierror | UnicodeError):  # Unicode: a label that IDNA can't carry
         return "The host name is not known."
+    if isinstance(error, NobodyAnswers):
+        return "Nobody answers there."
     if isinstance(error, TimeoutError):
         return "The server took too long to answer."
     if isinstance(error, ConnectionRefusedError):

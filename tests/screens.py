@@ -12,8 +12,10 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.actions import pause_account, resume_account
+from accounts.models import SmtpAccount
 from campaigns.models import Campaign
-from sending.models import Batch, SendLog
+from sending.models import Batch, Pacing, SendLog
 from tests.browser import NARROW, WIDE
 from tests.cluster import ROOT
 from tests.factories import make_account, make_list
@@ -25,7 +27,27 @@ SCREENS = {
     "dashboard": lambda: reverse("admin:index"),
     "campaigns": lambda: reverse("admin:campaigns_campaign_changelist"),
     "tables": lambda: reverse("tables"),
+    "accounts": lambda: reverse("admin:accounts_smtpaccount_changelist"),
+    "account": lambda: reverse("admin:accounts_smtpaccount_change", args=[account("Newsletter 1").pk]),
+    "account-paused": lambda: reverse("admin:accounts_smtpaccount_change", args=[account("Support").pk]),
+    "account-providers": lambda: reverse("admin:accounts_smtpaccount_add"),
+    "account-add": lambda: reverse("admin:accounts_smtpaccount_add") + "?provider=gmail",
+    "pacing": lambda: reverse("admin:sending_pacing_change", args=[Pacing.load().pk]),
 }
+# Of "Newsletter 1": its past.
+PAUSES = (
+    (
+        "The provider's daily limit is reached; sending goes on by itself. (550 5.4.5)",
+        timedelta(hours=3),
+        "maria",
+    ),
+    (
+        "The server keeps dropping the connection; sending goes on by itself. (421 4.7.0)",
+        timedelta(minutes=5),
+        "",
+    ),
+    ("The log-in was refused: enter the right password. (535 5.7.8)", None, "maria"),
+)
 HTML = "<h1 style='color: #22577a'>Spring catalogue</h1><p>Dear {{ first_name }}, our new books are here.</p>"
 # Name, daily limit, mails sent in the last 24 h, pause.
 ACCOUNTS = (
@@ -70,6 +92,10 @@ def fill() -> None:
         )
         for name, limit, _, pause in ACCOUNTS
     ]
+    for reason, until, by in PAUSES:
+        pause_account(accounts[1].pk, reason, until)
+        if by:
+            resume_account(accounts[1].pk, by)
     text = {"subject": "News for {{ first_name }}", "html": HTML}
     finished = queued("Autumn readings", queued_at=timezone.now() - timedelta(days=2), **text)
     spring = queued("Spring catalogue", queued_at=timezone.now() - timedelta(hours=20), **text)
@@ -92,6 +118,10 @@ def fill() -> None:
             size=10, sent=10 - ago % 3, failed=ago % 3 if ago < 4 else 0, lease=timezone.now(),
             finished=timezone.now() - timedelta(seconds=30 * ago),
         )  # fmt: skip
+
+
+def account(name) -> SmtpAccount:
+    return SmtpAccount.objects.get(name=name)
 
 
 def address(name) -> str:

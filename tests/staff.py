@@ -18,7 +18,7 @@ from tests.factories import make_account, make_campaign, make_list, make_user
 ROLES = ("nobody", "Viewer", "Editor", "Sender", "Account manager", "Administrator")
 TABLES = (
     "campaigns_campaign", "campaigns_campaign_lists", "campaigns_contact", "campaigns_contactlist",
-    "campaigns_contactlist_contacts", "campaigns_attachment", "campaigns_import", "accounts_smtpaccount",
+    "campaigns_contactlist_contacts", "campaigns_attachment", "campaigns_import", "accounts_smtpaccount", "accounts_accountpause",
     "sending_queuedemail", "sending_pacing", "sending_suppression", "auth_user", "auth_user_groups",
     "auth_group", "auth_group_permissions", "django_admin_log", "django_q_ormq",
 )  # fmt: skip
