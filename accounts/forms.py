@@ -50,6 +50,9 @@ class SmtpAccountForm(forms.ModelForm):
             self.initial.update(port=None, security="", imap_port=None)
             self.fields["provider"].widget = forms.HiddenInput()  # chosen on the page before
         self.fields["time_zone"].widget = forms.Select(choices=_time_zones(self.instance.time_zone))
+        since = self.fields["warm_up_since"]
+        for part, name in zip(since.widget.widgets, (_("date"), _("time")), strict=True):
+            part.attrs["aria-label"] = f"{since.label}: {name}"  # Django's label names neither
         self._explain_fields()
 
     def _explain_fields(self) -> None:
