@@ -13,10 +13,10 @@ from django.conf import settings
 
 from accounts import timeouts
 from accounts.actions import resume_mended_account
-from accounts.client import speaks_tls
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
+from accounts.network import speaks_tls
 from accounts.phases import Phase
 from accounts.presets import PRESETS, Security
 from accounts.sent_folder import find_folders
@@ -93,7 +93,7 @@ CAUSES = (
           "Check host and port. " + CHECK_PORTS + " Else a firewall may be between."),
     Cause(r"took too long", "{host} took too long to answer on port {port}.",
           "Check host, port and security. " + CHECK_PORTS + " Else a firewall may be between."),
-    Cause(r"SMTP_CA_FILE", "{text}", "Correct SMTP_CA_FILE, or leave it empty."),
+    Cause(r"SMTP_CA_FILE", "{text}.", "Correct SMTP_CA_FILE, or leave it empty."),
     Cause(r"certificate is not right: .*mismatch", "The certificate of {host} is for another name.",
           "Enter the host name that is in the certificate."),
     Cause(r"certificate is not right: .*expired", "The certificate of {host} has expired.",

@@ -1,13 +1,15 @@
 """smtplib's client with bounds: no server can hold it for ever, fill its memory, or answer ahead."""
 
 import re
+import select
 import smtplib
 import socket
 import ssl
 import threading
-import time
 from typing import Any
 
+from accounts.clock import steady_time
+from accounts.network import NobodyAnswers
 from accounts.reply import one_line
 
 MAX_REPLY_LINES = 100
@@ -16,17 +18,13 @@ PIECE = 65536
 NO_END = "the server's reply has no end"
 
 
-class NobodyAnswers(TimeoutError):
-    """No connection was made in time: not even the machine answered, or a firewall let nothing through."""
-
-
 class BoundedSmtp(smtplib.SMTP):
     """smtplib's client, bounded in how much of a reply it reads and in how long it waits.
 
     It stays in step: what a server says before it is asked is never taken for the answer.
     """
 
-    ends = float("inf")  # by time.monotonic(): when opening, or a mail, is out of time
+    ends = float("inf")  # by steady_time(): when opening, or a mail, is out of time
     step = 20.0  # seconds for one read or write
 
     def __init__(self, **options: Any):
@@ -71,7 +69,7 @@ class BoundedSmtp(smtplib.SMTP):
 
     def _left(self) -> float:
         """Seconds for the next step: the step's own, or what is left of the whole."""
-        left = self.ends - time.monotonic()
+        left = self.ends - steady_time()
         if left <= 0:
             raise TimeoutError("the server took too long")
         return min(self.step, left)
@@ -93,6 +91,15 @@ class BoundedSmtp(smtplib.SMTP):
         if self.unread:
             line = one_line(self.unread[:80])
             raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {line}")
+
+    def linger(self, seconds: float) -> None:
+        """Listens for so long, and raises as listen() does."""
+        ends = steady_time() + seconds
+        self.listen()
+        assert self.sock is not None
+        while (left := ends - steady_time()) > 0:
+            if select.select([self.sock], [], [], left)[0]:
+                self.listen()
 
     def _take_what_came(self) -> None:
         if self.sock is None:
@@ -175,18 +182,3 @@ class BoundedSmtpTls(BoundedSmtp):
         except BaseException:
             sock.close()
             raise
-
-
-def speaks_tls(host: str, port: int, timeout: float) -> bool:
-    """Whether what listens there speaks TLS from the start, whoever signed its certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    try:
-        with (
-            socket.create_connection((host, port), timeout) as plain,
-            context.wrap_socket(plain, server_hostname=host),
-        ):
-            return True
-    except (OSError, ValueError):
-        return False

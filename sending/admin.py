@@ -6,14 +6,16 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.addresses import ascii_address
-from sending import background_jobs, csv_export
+from sending import background_jobs, suppression
 from sending import pacing_admin as pacing_admin  # registers the pacing
 from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
+from sending.exporting.admin import chosen, respond
 from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
 from sending.lookup import mails_to
-from sending.models import Batch, Heartbeat, QueuedEmail, SendLog, Suppression
+from sending.models import Batch, Heartbeat, QueuedEmail, SendLog, Suppression, TestMail
 from sending.paginator import FirstRowsPaginator
 from sending.read_only import LedgerInline, LooksInline, ReadOnly
 
@@ -80,6 +82,19 @@ class SendLogAdmin(ReadOnly):
         return f"{row.get_phase_display()}: {said}" if said else row.get_phase_display()
 
 
+@admin.register(TestMail)
+class TestMailAdmin(ReadOnly):
+    """What people sent to themselves, and what became of it."""
+
+    list_display = ("started_at", "email", "campaign", "account", "outcome", "reply", "sent_by")
+    list_select_related = ("campaign", "account", "sent_by")
+    list_filter = (AccountFilter,)
+
+    @admin.display(description="reply")
+    def reply(self, mail: TestMail) -> str:
+        return " ".join(str(part) for part in (mail.code, mail.enhanced_code, mail.text) if part)
+
+
 @admin.register(Batch)
 class BatchAdmin(ReadOnly):
     list_display = ("id", "account", "size", "sent", "failed", "created", "started", "finished")
@@ -116,6 +131,11 @@ class SuppressionAdmin(admin.ModelAdmin):
     actions = ("export",)
     change_list_template = "admin/sending/suppression/change_list.html"
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        return suppression.search(queryset, search_term), False
+
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
         """The list; what to do where there is nothing on it yet."""
         is_empty = not Suppression.objects.exists()
@@ -124,9 +144,9 @@ class SuppressionAdmin(admin.ModelAdmin):
     @admin.action(description="Export as CSV", permissions=["view"])
     def export(self, request: HttpRequest, suppressions: QuerySet[Suppression]) -> HttpResponseBase:
         """Downloads the chosen addresses, with why and since when."""
-        rows = suppressions.order_by("pk").iterator(chunk_size=2000)
-        told = ((row.email, row.reason, row.source, row.at.isoformat(timespec="seconds")) for row in rows)
-        return csv_export.stream("suppressions.csv", ("email", "reason", "source", "since"), told)
+        wanted = chosen(request, suppressions, {"reason__exact": "reason", "q": "words"})
+        title = _("Suppression list")
+        return respond(request, "suppressions", wanted, title=title, filename="suppressions.csv")
 
     def has_change_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
         return False

@@ -16,6 +16,7 @@ WAITING = ("pending", "sending", "retry")
 # What a state is called, and the tone of its chip (templates/partials/chip.html).
 SAID = {
     "draft": (_("draft"), ""),
+    "queueing": (_("being queued"), "busy"),
     "sending": (_("sending"), "busy"),
     "paused": (_("paused"), "warning"),
     "cancelled": (_("cancelled"), ""),
@@ -59,30 +60,42 @@ def _finish(
     status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[last_hours.Rate], now: datetime
 ) -> dict[int, datetime]:
     """When each campaign that goes out will be finished, as far as can be foreseen."""
-    accounts = foreseen_accounts(status, now)
-    pace = _pace(rates, len(accounts))
-    return dict(forecast.forecast(now, foreseen_campaigns(campaigns), accounts, pace).finish)
-
-
-def foreseen_accounts(status: dict[str, Any], now: datetime) -> list[forecast.Account]:
-    """The accounts of queue_status() that send, now or from a known time on."""
-    freed = last_hours.freed(account["id"] for account in status["accounts"])
-    return [
-        _as_foreseen(a, freed.get(a["id"], ()), now)
-        for a in status["accounts"]
-        if a["state"] in ("ready", "spaced", "full") or a["paused_until"]
-    ]
+    waiting = foreseen_campaigns(campaigns)
+    return dict(foresee(status, waiting, rates, now).finish)
 
 
 def foreseen_campaigns(campaigns: Iterable[dict[str, Any]]) -> list[forecast.Campaign]:
-    """Those of them whose mail goes out, in the order of sending."""
-    return [
-        forecast.Campaign(
-            c["id"], sum(c[state] for state in WAITING), frozenset(c["account_ids"]), c["scheduled_at"]
-        )
-        for c in campaigns
-        if c["status"] == "sending"
-    ]
+    """Those of queue_status() whose mail goes out, in the order of sending."""
+    return [as_waiting(one) for one in campaigns if one["status"] == "sending"]
+
+
+def as_waiting(campaign: dict[str, Any], more: int = 0) -> forecast.Campaign:
+    """A campaign of queue_status() as the forecast takes it, with so many mails more."""
+    waiting = sum(campaign[state] for state in WAITING) + more
+    accounts = frozenset(campaign["account_ids"])
+    return forecast.Campaign(campaign["id"], waiting, accounts, campaign["scheduled_at"])
+
+
+def may_go_on(account: dict[str, Any]) -> bool:
+    """Whether an account of queue_status() sends, now or later, without a person's help."""
+    return account["state"] in ("ready", "spaced", "full") or bool(account["paused_until"])
+
+
+def foresee(
+    status: dict[str, Any],
+    waiting: Sequence[forecast.Campaign],
+    rates: Iterable[last_hours.Rate],
+    now: datetime,
+) -> forecast.Forecast:
+    """The forecast for these campaigns, in the order of sending, over the accounts of queue_status()."""
+    accounts = foreseen_accounts(status, now)
+    return forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts)))
+
+
+def foreseen_accounts(status: dict[str, Any], now: datetime) -> list[forecast.Account]:
+    """The accounts of queue_status() that go on, as the forecast takes them."""
+    freed = last_hours.freed(account["id"] for account in status["accounts"])
+    return [_as_foreseen(a, freed.get(a["id"], ()), now) for a in status["accounts"] if may_go_on(a)]
 
 
 def _as_foreseen(

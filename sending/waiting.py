@@ -50,6 +50,7 @@ class Facts:
 
     now: datetime
     alive: bool
+    stuck: bool = False
     pending: int = 0
     retry: int = 0
     uncertain: int = 0
@@ -98,6 +99,8 @@ def _from_now(moment: datetime | None, now: datetime) -> str:
 
 def _reasons(facts: Facts) -> list[str]:
     reasons = [] if facts.alive else ["sending is not running: start qcluster"]
+    if facts.alive and facts.stuck:
+        reasons.append("sending is stuck, see the log of qcluster")
     reasons += _held_campaigns(facts)
     if any(campaign.may_send(facts.now) for campaign in facts.campaigns):
         blocked = _blocked_accounts(facts)
@@ -169,7 +172,7 @@ def _paused(paused: Sequence[Account], now: datetime) -> list[str]:
 def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
     """What happens with the pending mail on the accounts that are ready."""
     ready = sum(account.state == "ready" for account in facts.accounts)
-    if not (ready and facts.alive):
+    if not ready or not facts.alive or facts.stuck:
         return []
     if facts.earlier:
         verb = "goes" if facts.earlier == 1 else "go"

@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from accounts.actions import pause_account, resume_account
 from accounts.models import SmtpAccount
-from campaigns.models import Campaign
+from campaigns.models import Attachment, Campaign, Queueing
+from sending.exporting.models import Export
 from sending.models import Batch, Pacing, SendLog
 from tests.browser import NARROW, WIDE
 from tests.cluster import ROOT
@@ -26,6 +27,12 @@ LOOKS = {"wide": WIDE, "narrow": NARROW}
 SCREENS = {
     "dashboard": lambda: reverse("admin:index"),
     "campaigns": lambda: reverse("admin:campaigns_campaign_changelist"),
+    "campaign": lambda: reverse("admin:campaigns_campaign_change", args=[named("Winter letters")]),
+    "review": lambda: reverse("admin:campaigns_campaign_review", args=[named("Winter letters")]),
+    "queueing": lambda: reverse("admin:campaigns_campaign_progress", args=[named("Letter to all")]),
+    "export": lambda: reverse("admin:sending_export_change", args=[Export.objects.get(state="working").pk]),
+    "export-done": lambda: reverse("admin:sending_export_change", args=[Export.objects.get(state="done").pk]),
+    "exports": lambda: reverse("admin:sending_export_changelist"),
     "tables": lambda: reverse("tables"),
     "accounts": lambda: reverse("admin:accounts_smtpaccount_changelist"),
     "account": lambda: reverse("admin:accounts_smtpaccount_change", args=[account("Newsletter 1").pk]),
@@ -49,6 +56,15 @@ PAUSES = (
     ("The log-in was refused: enter the right password. (535 5.7.8)", None, "maria"),
 )
 HTML = "<h1 style='color: #22577a'>Spring catalogue</h1><p>Dear {{ first_name }}, our new books are here.</p>"
+LETTER = """<div style="max-width: 600px; margin: auto; font-family: Georgia, serif; color: #23303a">
+  <h1 style="color: #22577a">Winter letters</h1>
+  <p>Dear {{ first_name }},</p>
+  <p>the evenings are long now, and our shelves are full: come in, sit down, read.
+     On {{ evening | default: "the first Friday of the month" }} we read aloud.</p>
+  <p><a href="https://harbour-books.example/winter"
+     style="background: #22577a; color: #fff; padding: 10px 18px">See the programme</a></p>
+  <p style="font-size: 12px"><a href="https://harbour-books.example/unsubscribe">Unsubscribe</a></p>
+</div>"""
 # Name, daily limit, mails sent in the last 24 h, pause.
 ACCOUNTS = (
     ("Events", 100, 100, ""),
@@ -62,9 +78,12 @@ REFUSALS = (("failed", 550, "5.1.1", 9), ("retry", 450, "4.2.1", 6), ("failed", 
 
 @pytest.mark.django_db(transaction=True)
 def test_pictures(open_page, django_user_model):
-    user = django_user_model.objects.create_superuser("maria", first_name="Maria")
+    user = django_user_model.objects.create_superuser(
+        "maria", email="maria@harbour-books.example", first_name="Maria"
+    )
     shoot(open_page, user, {"first-run": reverse("admin:index")})
     fill()
+    fill_long_work(user)
     shoot(open_page, user, {name: url() for name, url in SCREENS.items()})
 
 
@@ -75,14 +94,14 @@ def shoot(open_page, user, urls) -> None:
             page = open_page(user, viewport=viewport, color_scheme=scheme)
             for name, url in urls.items():
                 page.goto(url)
-                page.wait_for_load_state("load")
+                page.wait_for_load_state("networkidle")
                 page.screenshot(path=FOLDER / f"{name}-{look}-{scheme}.png", full_page=True)
 
 
 def fill() -> None:
     """Four campaigns, five accounts, two days of the ledger."""
     everybody = make_list(60, name="Customers")
-    make_list(12, name="Members", prefix="member")
+    members = make_list(1440, name="Members", prefix="member")
     accounts = [
         make_account(
             name,
@@ -100,7 +119,12 @@ def fill() -> None:
     finished = queued("Autumn readings", queued_at=timezone.now() - timedelta(days=2), **text)
     spring = queued("Spring catalogue", queued_at=timezone.now() - timedelta(hours=20), **text)
     paused = queued("Members’ evening", status="paused", pause_reason="Paused by Maria", **text)
-    Campaign.objects.create(name="Winter letters", **text)
+    winter = Campaign.objects.create(
+        name="Winter letters", subject="Winter letters for {{ first_name }}", html=LETTER
+    )
+    members.contacts.create(email="no-name@example.com")
+    winter.lists.set([everybody, members])
+    make_file(winter)
     for campaign in (finished, spring, paused):
         campaign.lists.set([everybody])
     for account, (_name, _limit, used, _pause) in zip(accounts, ACCOUNTS, strict=True):
@@ -122,6 +146,34 @@ def fill() -> None:
 
 def account(name) -> SmtpAccount:
     return SmtpAccount.objects.get(name=name)
+
+
+def make_file(campaign) -> None:
+    Attachment.objects.create(
+        campaign=campaign, filename="programme.pdf", content_type="application/pdf", content=bytes(180_000)
+    )
+
+
+def fill_long_work(user) -> None:
+    """A campaign that is being queued; an export that is being made, and one that is done."""
+    held = {"slot": 1, "token": uuid4(), "lease": Now() + timedelta(hours=1), "created_by": user}
+    campaign = Campaign.objects.create(
+        name="Letter to all", subject="To all of you", html=HTML, status="queueing"
+    )
+    Queueing.objects.create(campaign=campaign, expected=250_000, rows_done=120_000, percent=48, **held)
+    wanted = {"source": "contacts", "wanted": {}, "language": "en"}
+    Export.objects.create(
+        title="Recipients of Spring catalogue", filename="spring-catalogue.csv", rows_done=62_000, percent=71,
+        **wanted, **held,
+    )  # fmt: skip
+    Export.objects.create(
+        title="Contacts", filename="contacts.csv", rows_done=184_312, size=14_900_000, state="done",
+        finished_at=Now(), created_by=user, **wanted,
+    )  # fmt: skip
+
+
+def named(name) -> int:
+    return Campaign.objects.get(name=name).pk
 
 
 def address(name) -> str:
