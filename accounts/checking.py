@@ -19,6 +19,7 @@ from accounts.models import SmtpAccount
 from accounts.network import speaks_tls
 from accounts.phases import Phase
 from accounts.presets import PRESETS, Security
+from accounts.reply import as_said
 from accounts.sent_folder import find_folders
 
 AT_A_TIME = 16
@@ -200,7 +201,7 @@ def _looked_into(account: SmtpAccount, failure: SmtpFailure) -> SmtpFailure:
 
 def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:
     """What this failure means for this account, and what mends it. Pure."""
-    reply = " ".join(str(part) for part in (failure.code, failure.enhanced_code, failure.text) if part)
+    reply = as_said(failure.code, failure.enhanced_code, failure.text)
     case = f"{failure.phase} {account.security} {account.port}: {reply}"
     cause = next(cause for cause in CAUSES if re.search(cause.pattern, case, re.IGNORECASE))
     preset = PRESETS.get(account.provider)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.addresses import ascii_address
+from accounts.reply import as_said
 from sending import background_jobs, suppression
 from sending import pacing_admin as pacing_admin  # registers the pacing
 from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
@@ -78,7 +79,7 @@ class SendLogAdmin(ReadOnly):
 
     @admin.display(description="reply")
     def reply(self, row: SendLog) -> str:
-        said = " ".join(str(part) for part in (row.code, row.enhanced_code, row.text) if part)
+        said = as_said(row.code, row.enhanced_code, row.text)
         return f"{row.get_phase_display()}: {said}" if said else row.get_phase_display()
 
 

@@ -7,7 +7,7 @@ from django.db.models.functions import Lower, Now
 from accounts.phases import Phase
 from sending.exporting.models import Export as Export
 from sending.exporting.models import ExportChunk as ExportChunk
-from sending.querysets import QueuedEmailQuerySet, SendLogQuerySet
+from sending.querysets import SendLogQuerySet
 
 
 class Pacing(models.Model):
@@ -149,8 +149,6 @@ class QueuedEmail(models.Model):
     queued_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
     last_reply = models.CharField(max_length=500, blank=True, default="", db_default="")
-
-    objects = QueuedEmailQuerySet.as_manager()
 
     class Meta:
         verbose_name = "queued email"
