@@ -16,8 +16,9 @@ from accounts.actions import resume_mended_account
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
+from accounts.network import speaks_tls
 from accounts.phases import Phase
-from accounts.presets import PRESETS
+from accounts.presets import PRESETS, Security
 from accounts.reply import as_said
 from accounts.sent_folder import find_folders
 
@@ -41,14 +42,24 @@ class Check:
     unread: str = ""
 
     def __str__(self) -> str:
-        said = "The connection works." if self.ok else f"{self.problem} {self.cure}"
+        return " ".join(filter(None, (self.lead, self.rest)))
+
+    @property
+    def lead(self) -> str:
+        """What is wrong, or that nothing is."""
+        return "The connection works." if self.ok else self.problem
+
+    @property
+    def rest(self) -> str:
+        """What mends it, and what else there is to say."""
+        said = [self.cure]
         if self.resumed:
-            said += " The account sends again."
+            said.append("The account sends again.")
         if self.sent_folder:
-            said += f" Uncertain mail is looked for in its folder “{self.sent_folder}”."
+            said.append(f"Uncertain mail is looked for in its folder “{self.sent_folder}”.")
         if self.unread:
-            said += f" Uncertain mail can't be looked for: {self.unread}"
-        return said
+            said.append(f"Uncertain mail can't be looked for: {self.unread}")
+        return " ".join(filter(None, said))
 
 
 @dataclass(frozen=True)
@@ -61,17 +72,26 @@ class Cause:
 
 
 CHECK_PORTS = "Usual are port 587 with STARTTLS, and port 465 with TLS from the start."
+SPEAKS_TLS = "It speaks TLS from the start"
+TLS_TIMEOUT = 5  # seconds for that question
 CAUSES = (
     Cause(r"^connect .*name is not known", "There is no host “{host}”.",
           "Check its spelling; if it is right, this machine's DNS does not answer."),
     Cause(r"^connect .*refuses the connection", "Nothing listens on {host}, port {port}.",
           "Check host and port. " + CHECK_PORTS),
+    Cause(r"^connect .*unreachable|^connect .*no route", "This machine has no way to {host}.",
+          "Check the host; if it is right, ask whoever runs this machine's network."),
+    Cause(r"^connect .*nobody answers", "Nobody answers on {host}, port {port}.",
+          "Check host and port. " + CHECK_PORTS + " Else a firewall may be between: ask whoever runs it."),
+    Cause(r"^connect .*" + SPEAKS_TLS, "Port {port} of {host} speaks TLS from the start.",
+          "Choose this security, or port 587 with STARTTLS."),
+    Cause(r"^connect .*not an SMTP reply", "What answers on {host}, port {port}, is no SMTP server ({text}).",
+          "Check host and port. " + CHECK_PORTS),
     Cause(r"^connect (none|starttls) 465: .*took too long", "{host} does not greet on port 465.",
           "Port 465 speaks TLS from the start: choose this security, or port 587 with STARTTLS."),
-    Cause(r"^connect (none|starttls) .*(took too long|closed the connection|not an SMTP reply)",
+    Cause(r"^connect (none|starttls) .*(took too long|closed the connection)",
           "{host} does not greet as an SMTP server on port {port}.",
-          "Check host, port and security: where the port speaks TLS from the start, choose that. "
-          + CHECK_PORTS + " Else a firewall may be between."),
+          "Check host and port. " + CHECK_PORTS + " Else a firewall may be between."),
     Cause(r"took too long", "{host} took too long to answer on port {port}.",
           "Check host, port and security. " + CHECK_PORTS + " Else a firewall may be between."),
     Cause(r"SMTP_CA_FILE", "{text}.", "Correct SMTP_CA_FILE, or leave it empty."),
@@ -102,6 +122,10 @@ CAUSES = (
           "Enter them again; copied text may hold an invisible character."),
     Cause(r"^auth .*(53\d 5\.7\.9 |application-specific password)", "{host} wants an app password.",
           "Enter an app password instead of the mailbox's own. {how_to}"),
+    # https://techcommunity.microsoft.com/t5/exchange-team-blog/-/ba-p/4114750
+    Cause(r"^(auth|mail) .*: 5\d\d 5\.7\.30 ", "Microsoft 365 takes no password for sending any more.",
+          "Ask the administrator to allow basic authentication for SMTP AUTH, or send over another server: "
+          "Batchwise does not speak OAuth2."),
     Cause(r"^auth .*: 535 5\.7\.139 ", "Microsoft 365 has turned SMTP AUTH off for this mailbox.",
           "Ask the administrator to allow SMTP AUTH for it."),
     Cause(r"^auth .*: (454|421|45\d) ", "{host} takes no log-in just now: {text}",
@@ -118,23 +142,26 @@ CAUSES = (
 )  # fmt: skip
 
 
-def check_account(account: SmtpAccount) -> Check:
+def check_account(account: SmtpAccount, by: str = "") -> Check:
     """Connects, logs in and asks whether the address may send, and sends nothing; finds the Sent folder.
 
     Takes at most about SMTP_TIMEOUT seconds for each of the two.
 
     Where that works, an account that was paused until mended sends again.
     """
-    return check_accounts([account])[0][1]
+    return check_accounts([account], by)[0][1]
 
 
-def check_accounts(accounts: Iterable[SmtpAccount]) -> list[tuple[SmtpAccount, Check]]:
-    """check_account() for each, several at a time: servers that don't answer share the wait."""
+def check_accounts(accounts: Iterable[SmtpAccount], by: str = "") -> list[tuple[SmtpAccount, Check]]:
+    """check_account() for each, several at a time: servers that don't answer share the wait.
+
+    by: who wants to know, for the history of a pause that ends with it.
+    """
     accounts = list(accounts)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         checks = list(pool.map(_converse, accounts))
     return [
-        (account, replace(check, resumed=check.ok and resume_mended_account(account)))
+        (account, replace(check, resumed=check.ok and resume_mended_account(account, by)))
         for account, check in zip(accounts, checks, strict=True)
     ]
 
@@ -156,10 +183,20 @@ def _try_smtp(account: SmtpAccount) -> Check:
         connection.open()
         connection.try_sender(account.email)
     except SmtpFailure as failure:
-        return explain(account, failure)
+        return explain(account, _looked_into(account, failure))
     finally:
         connection.close()
     return Check(ok=True)
+
+
+def _looked_into(account: SmtpAccount, failure: SmtpFailure) -> SmtpFailure:
+    """The failure; where a server did not greet, whether it waits for TLS."""
+    is_silent = failure.code is None and re.search("took too long|closed the connection", failure.text)
+    if failure.phase != Phase.CONNECT or account.security == Security.TLS or not is_silent:
+        return failure
+    if not speaks_tls(account.host, account.port, min(TLS_TIMEOUT, settings.SMTP_TIMEOUT)):
+        return failure
+    return SmtpFailure(Phase.CONNECT, SPEAKS_TLS)
 
 
 def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:

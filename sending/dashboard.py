@@ -46,7 +46,7 @@ def resume(request: HttpRequest, account_id: int) -> HttpResponse:
     account = get_object_or_404(SmtpAccount, pk=account_id)
     if not _may_resume(request):
         raise PermissionDenied
-    resume_account(account.pk)
+    resume_account(account.pk, by=request.user.get_username())
     LogEntry.objects.log_actions(request.user.pk or 0, [account], CHANGE, _("Resumed"), single_object=True)
     messages.success(request, _("“%(account)s” sends again.") % {"account": account})
     return redirect("admin:index")

@@ -21,7 +21,7 @@ class Pacing(models.Model):
     batch_size = models.PositiveIntegerField(
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
-        help_text="Most mails in a batch.",
+        help_text="Most mails in a batch: what goes out at one go, over one account or several.",
     )
     batch_interval = models.FloatField(
         "batch interval (seconds)",

@@ -12,9 +12,11 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.actions import pause_account, resume_account
+from accounts.models import SmtpAccount
 from campaigns.models import Attachment, Campaign, Queueing
 from sending.exporting.models import Export
-from sending.models import Batch, SendLog
+from sending.models import Batch, Pacing, SendLog
 from tests.browser import NARROW, WIDE
 from tests.cluster import ROOT
 from tests.factories import make_account, make_list
@@ -32,7 +34,27 @@ SCREENS = {
     "export-done": lambda: reverse("admin:sending_export_change", args=[Export.objects.get(state="done").pk]),
     "exports": lambda: reverse("admin:sending_export_changelist"),
     "tables": lambda: reverse("tables"),
+    "accounts": lambda: reverse("admin:accounts_smtpaccount_changelist"),
+    "account": lambda: reverse("admin:accounts_smtpaccount_change", args=[account("Newsletter 1").pk]),
+    "account-paused": lambda: reverse("admin:accounts_smtpaccount_change", args=[account("Support").pk]),
+    "account-providers": lambda: reverse("admin:accounts_smtpaccount_add"),
+    "account-add": lambda: reverse("admin:accounts_smtpaccount_add") + "?provider=gmail",
+    "pacing": lambda: reverse("admin:sending_pacing_change", args=[Pacing.load().pk]),
 }
+# Of "Newsletter 1": its past.
+PAUSES = (
+    (
+        "The provider's daily limit is reached; sending goes on by itself. (550 5.4.5)",
+        timedelta(hours=3),
+        "maria",
+    ),
+    (
+        "The server keeps dropping the connection; sending goes on by itself. (421 4.7.0)",
+        timedelta(minutes=5),
+        "",
+    ),
+    ("The log-in was refused: enter the right password. (535 5.7.8)", None, "maria"),
+)
 HTML = "<h1 style='color: #22577a'>Spring catalogue</h1><p>Dear {{ first_name }}, our new books are here.</p>"
 LETTER = """<div style="max-width: 600px; margin: auto; font-family: Georgia, serif; color: #23303a">
   <h1 style="color: #22577a">Winter letters</h1>
@@ -89,6 +111,10 @@ def fill() -> None:
         )
         for name, limit, _, pause in ACCOUNTS
     ]
+    for reason, until, by in PAUSES:
+        pause_account(accounts[1].pk, reason, until)
+        if by:
+            resume_account(accounts[1].pk, by)
     text = {"subject": "News for {{ first_name }}", "html": HTML}
     finished = queued("Autumn readings", queued_at=timezone.now() - timedelta(days=2), **text)
     spring = queued("Spring catalogue", queued_at=timezone.now() - timedelta(hours=20), **text)
@@ -116,6 +142,10 @@ def fill() -> None:
             size=10, sent=10 - ago % 3, failed=ago % 3 if ago < 4 else 0, lease=timezone.now(),
             finished=timezone.now() - timedelta(seconds=30 * ago),
         )  # fmt: skip
+
+
+def account(name) -> SmtpAccount:
+    return SmtpAccount.objects.get(name=name)
 
 
 def make_file(campaign) -> None:

@@ -19,7 +19,7 @@ SCREENS = [
     (f"{app}_{model}", name)
     for app, models in {
         "campaigns": ("campaign", "contact", "contactlist", "import"),
-        "accounts": ("smtpaccount",),
+        "accounts": ("smtpaccount", "accountpause"),
         "sending": ("queuedemail", "sendlog", "batch", "heartbeat", "pacing", "suppression", "export"),
     }.items()
     for model in models
@@ -142,6 +142,26 @@ def test_the_review_shows_its_button_to_who_may_send(world: World) -> None:
     shown = log_in("Editor").get(url).content.decode()
     assert "ask somebody who may" in shown
     assert "Send 2 emails" not in shown
+
+
+def test_what_other_knobs_lead_to_is_shown_to_who_sees_the_knobs_and_stores_nothing(world: World) -> None:
+    knobs = {
+        "batch_size": 25, "scope": "all", "batch_interval": 60, "delay": 1, "jitter": 0,
+        "retry_interval": 600, "max_retries": 2,
+    }  # fmt: skip
+    before = facts()["sending_pacing"]
+    assert log_in("nobody").post(page("sending_pacing_outlook"), knobs).status_code == 403
+    User.objects.get(username="user").delete()
+    assert b"25 mails a minute" in log_in("Viewer").post(page("sending_pacing_outlook"), knobs).content
+    assert facts()["sending_pacing"] == before
+
+
+def test_only_who_may_change_an_account_sees_its_buttons(world: World) -> None:
+    buttons = (page("accounts_smtpaccount_check"), page("accounts_smtpaccount_resume", world.account.pk))
+    for role in ("Viewer", "Account manager"):
+        text = log_in(role).get(page("accounts_smtpaccount_change", world.account.pk)).content.decode()
+        assert [button in text for button in buttons] == [role == "Account manager"] * 2
+        User.objects.get(username="user").delete()
 
 
 def pressed(model: str) -> dict[str, object]:
