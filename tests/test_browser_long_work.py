@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from campaigns.models import Campaign
 from tests.browser import assert_accessible_in_every_look
-from tests.factories import make_campaign, make_list
+from tests.factories import make_account, make_campaign, make_list
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.django_db(transaction=True)]
 
@@ -44,11 +44,12 @@ def test_a_large_export_is_made_while_one_is_elsewhere(page, start_cluster):
 
 
 def test_a_large_campaign_is_queued_while_one_looks(page, start_cluster):
+    make_account()
     campaign = make_campaign(make_list(120), name="Spring")
-    page.goto(reverse("admin:campaigns_campaign_change", args=[campaign.pk]))
-    page.locator("[name='_act:send']").click()
+    page.goto(reverse("admin:campaigns_campaign_review", args=[campaign.pk]))
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Send 120 emails").click()
     page.get_by_text("Queueing 120 emails: see the campaign’s page").wait_for()
-    page.get_by_role("link", name="Progress", exact=True).click()
     page.get_by_text("No worker is running, so it waits.").wait_for()
     assert_accessible_in_every_look(page)
 
