@@ -53,14 +53,19 @@ def queue_campaign(campaign: Campaign, user: Any = None) -> int:
     """
     current = _locked(campaign)
     if current.status == Status.PAUSED:
-        raise Refused(f"“{current}” is paused: resume it instead.")
+        raise Refused(_("“%(campaign)s” is paused: resume it instead.") % {"campaign": current})
     if current.status == Status.CANCELLED:
-        raise Refused(f"“{current}” was cancelled: make a new campaign.")
+        raise Refused(_("“%(campaign)s” was cancelled: make a new campaign.") % {"campaign": current})
     if not (current.html.strip() or current.text.strip()):
-        raise Refused(f"“{current}” says nothing: write its HTML or its text first.")
+        raise Refused(
+            _("“%(campaign)s” says nothing: write its HTML or its text first.") % {"campaign": current}
+        )
     queued = _insert_rows(current)
     if queued == 0 and current.status == Status.DRAFT:
-        raise Refused(f"“{current}” has no recipients: choose a list with contacts not suppressed.")
+        raise Refused(
+            _("“%(campaign)s” has no recipients: choose a list with contacts not suppressed.")
+            % {"campaign": current}
+        )
     Campaign.objects.filter(pk=current.pk).update(
         status=Status.SENDING,
         queued_at=Coalesce("queued_at", Now()),
@@ -96,7 +101,9 @@ def resume_campaign(campaign: Campaign) -> None:
 def cancel_campaign(campaign: Campaign) -> int:
     """Ends the campaign for good; returns how many mails were cancelled."""
     if campaign.status in (Status.SENDING, Status.PAUSED) and not sending_actions.is_open(campaign.pk):
-        raise Refused(f"“{campaign}” is finished: there is nothing left to cancel.")
+        raise Refused(
+            _("“%(campaign)s” is finished: there is nothing left to cancel.") % {"campaign": campaign}
+        )
     _move(campaign, expected=[Status.SENDING, Status.PAUSED], status=Status.CANCELLED, pause_reason="")
     return sending_actions.cancel_waiting(campaign.pk)
 
@@ -116,7 +123,10 @@ def retry_failed(campaign: Campaign) -> int:
     """Sends the campaign's failed mails again; returns how many."""
     current = _locked(campaign)
     if current.status not in (Status.SENDING, Status.PAUSED):
-        raise Refused(f"“{current}” is {current.get_status_display().lower()}: nothing to retry.")
+        raise Refused(
+            _("“%(campaign)s” is %(status)s: nothing to retry.")
+            % {"campaign": current, "status": current.get_status_display().lower()}
+        )
     count = sending_actions.retry_failed(campaign.pk)
     schedules.wake_up()
     _follow(campaign, f"campaign {campaign.pk}: {count:,} failed go out again")
@@ -196,9 +206,16 @@ def _locked(campaign: Campaign) -> Campaign:
 def _move(campaign: Campaign, *, expected: list[Campaign.Status], **changes: Any) -> None:
     """Moves a campaign out of an expected status, or raises Refused."""
     if not Campaign.objects.filter(pk=campaign.pk, status__in=expected).update(**changes):
-        now = Campaign.objects.get(pk=campaign.pk).get_status_display().lower()
-        wanted = " or ".join(status.label.lower() for status in expected)
-        raise Refused(f"“{campaign}” is {now}; this needs one that is {wanted}.")
+        told = {
+            "campaign": campaign,
+            "status": Campaign.objects.get(pk=campaign.pk).get_status_display().lower(),
+        }
+        wanted = [status.label.lower() for status in expected]
+        if len(wanted) == 1:
+            text = _("“%(campaign)s” is %(status)s; this needs one that is %(wanted)s.")
+            raise Refused(text % {**told, "wanted": wanted[0]})
+        text = _("“%(campaign)s” is %(status)s; this needs one that is %(one)s or %(other)s.")
+        raise Refused(text % {**told, "one": wanted[0], "other": wanted[1]})
     _follow(campaign, f"campaign {campaign.pk} is {changes['status']}")
 
 

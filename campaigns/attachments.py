@@ -10,6 +10,7 @@ from django.db.models.functions import Length
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
 
 from campaigns import files
 from campaigns.files import MAX_FILE, MAX_TOGETHER
@@ -18,7 +19,8 @@ from campaigns.models import Attachment, Campaign
 
 class AttachmentForm(forms.ModelForm):
     file = forms.FileField(
-        help_text=f"At most {filesizeformat(MAX_FILE)}, {filesizeformat(MAX_TOGETHER)} all together."
+        help_text=_("At most %(size)s, %(together)s all together.")
+        % {"size": filesizeformat(MAX_FILE), "together": filesizeformat(MAX_TOGETHER)}
     )
 
     class Meta:

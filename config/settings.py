@@ -89,7 +89,12 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = reverse_lazy("admin:login")
 
-LANGUAGE_CODE = "en"
+# The language of the site: of what workers write down, of commands, and of browsers that ask for no other.
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", "") or "en"
+# Those that the whole program is there in; with Django's list, half of a page would be in another language.
+LANGUAGES = environment.languages(BASE_DIR / "locale")
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "config.formats"
 TIME_ZONE = environment.time_zone()
 USE_I18N = True
 USE_TZ = True

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import ascii_address
 from sending import actions, background_jobs, csv_export
@@ -40,7 +41,7 @@ class QueuedEmailAdmin(ReadOnly):
     list_select_related = ("campaign", "account")
     list_filter = (StatusFilter, CampaignFilter, AccountFilter)
     search_fields = ("email", "message_id")
-    search_help_text = "A whole address or Message-ID."
+    search_help_text = _("A whole address or Message-ID.")
     inlines = (LedgerInline, LooksInline)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ class SendLogAdmin(ReadOnly):
     list_select_related = ("queued_email", "account")
     list_filter = (OutcomeFilter, AccountFilter)
     search_fields = ("queued_email__email", "queued_email__message_id")
-    search_help_text = "A whole address or Message-ID."
+    search_help_text = _("A whole address or Message-ID.")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
@@ -101,7 +102,7 @@ class PacingAdmin(admin.ModelAdmin):
 
     fieldsets = (
         ("Batches", {"fields": ("batch_size", "scope", "batch_interval")}),
-        ("Between two mails", {"fields": ("delay", "jitter")}),
+        (_("Between two mails"), {"fields": ("delay", "jitter")}),
         ("Retries", {"fields": ("retry_interval", "max_retries")}),
     )
 
@@ -159,7 +160,7 @@ class SuppressionAdmin(admin.ModelAdmin):
         is_empty = not Suppression.objects.exists()
         return super().changelist_view(request, {**(extra_context or {}), "is_empty": is_empty})
 
-    @admin.action(description="Export as CSV", permissions=["view"])
+    @admin.action(description=_("Export as CSV"), permissions=["view"])
     def export(self, request: HttpRequest, suppressions: QuerySet[Suppression]) -> HttpResponseBase:
         """Downloads the chosen addresses, with why and since when."""
         rows = suppressions.order_by("pk").iterator(chunk_size=2000)

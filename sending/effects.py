@@ -4,6 +4,9 @@ is suppressed."""
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
 from accounts.actions import pause_account
 from sending import capacity, settle
 from sending.campaign import pause_campaign
@@ -18,7 +21,7 @@ SHORT_REST = timedelta(minutes=5)
 UNKNOWN_WINDOW = timedelta(hours=1)
 LOST, LOST_CONNECTIONS = (Scope.CONNECTION, Scope.UNKNOWN), 2  # in a row: the account rests
 CONTENT, CONTENT_REFUSALS = (Scope.CONTENT,), 3  # in a row: the campaign pauses
-DROPS = "The server keeps dropping the connection; sending goes on by itself."
+DROPS = _lazy("The server keeps dropping the connection; sending goes on by itself.")
 
 
 class Effects:
@@ -66,7 +69,9 @@ class Effects:
         self._park_account(attempt.account)
 
     def _pause_campaign(self, attempt: Attempt, campaign: int) -> None:
-        reason = f"Servers refuse what it says: {_reply(attempt)}. Change the message, then resume."
+        reason = _("Servers refuse what it says: %(reply)s. Change the message, then resume.") % {
+            "reply": _reply(attempt)
+        }
         patiently(lambda: pause_campaign(campaign, reason))
         self._park_campaign(campaign)
 

@@ -5,7 +5,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
+from accounts.words import number
 from sending.models import SendLog, SentFolderLook
 from sending.paginator import MOST, FirstRowsPaginator
 
@@ -36,7 +39,11 @@ class ReadOnly(admin.ModelAdmin):
         if "cl" in context:
             name = str(self.opts.verbose_name_plural).capitalize()
             is_cut = context["cl"].result_count >= MOST
-            context["title"] = f"{name}: the first {MOST:,} that match" if is_cut else name
+            context["title"] = (
+                _("%(name)s: the first %(most)s that match") % {"name": name, "most": number(MOST)}
+                if is_cut
+                else name
+            )
         return response
 
 
@@ -56,7 +63,7 @@ class LedgerInline(_OnlyLookedAt):
     model = SendLog
     fields = ("at", "account", "outcome", "phase", "code", "enhanced_code", "text", "duration")
     readonly_fields = fields
-    verbose_name_plural = "attempts"
+    verbose_name_plural = _lazy("attempts")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SendLog]:
         return super().get_queryset(request).select_related("account").order_by("id")
@@ -69,6 +76,6 @@ class LooksInline(_OnlyLookedAt):
     fields = ("at", "result")
     readonly_fields = fields
 
-    @admin.display(description="result")
+    @admin.display(description=_lazy("result"))
     def result(self, look: SentFolderLook) -> str:
         return str(look)

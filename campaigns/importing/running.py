@@ -25,6 +25,8 @@ from django.db import (
 )
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from campaigns.importing.action import check_file, write_file
 from campaigns.importing.refusal import ImportRefused
@@ -40,7 +42,7 @@ MOST_ATTEMPTS = 3
 READING = 60  # percent of the progress bar for reading the file; each step of writing has STEP
 STEP = 10
 HELD_NO_MORE = {"slot": None, "token": None, "lease": None}
-GIVEN_UP = (
+GIVEN_UP = _lazy(
     "The worker ended three times in the midst of this file, and nothing was changed. Split the file and "
     "import its parts; if that fails, too, see the worker's log."
 )
@@ -66,7 +68,7 @@ def run_next() -> Import | None:
     except Exception as error:
         kind = type(error).__name__
         logger.error("Import %s failed: %s", imported.pk, kind)  # its text may hold addresses
-        _refuse(imported, f"The import failed ({kind}), and nothing was changed.")
+        _refuse(imported, _("The import failed (%(kind)s), and nothing was changed.") % {"kind": kind})
     imported.refresh_from_db()
     return imported
 
@@ -85,7 +87,7 @@ def kept_file(imported: Import) -> Iterator[BinaryIO]:
         ):
             file.write(content)
         if file.tell() != imported.size:
-            raise ImportRefused("The file is not kept any more. Upload it again.")
+            raise ImportRefused(_("The file is not kept any more. Upload it again."))
         file.seek(0)
         yield file
 
