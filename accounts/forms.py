@@ -58,7 +58,10 @@ class SmtpAccountForm(forms.ModelForm):
         self.fields["provider"].help_text = format_html_join(
             "",
             "<div>{}: {}</div>",
-            ((Provider(name).label, mark_safe(urlize(preset.how_to))) for name, preset in PRESETS.items()),  # noqa: S308
+            (
+                (Provider(name).label, mark_safe(urlize(f"{preset.how_to}")))
+                for name, preset in PRESETS.items()
+            ),  # noqa: S308
         )
         self.fields["new_password"].help_text = (
             "One is stored, encrypted. Leave empty to keep it."

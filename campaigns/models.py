@@ -128,7 +128,7 @@ class Campaign(models.Model):
         """Every part must be a template that works; the error stands on the part, with its line."""
         if not self.is_editable:
             return
-        errors = {}
+        errors: dict[str, Any] = {}
         for part in ("subject", "html", "text"):
             try:
                 templating.validate(getattr(self, part))

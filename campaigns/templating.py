@@ -43,7 +43,8 @@ class TemplateError(Exception):
     """
 
     def __init__(self, line: int | None, reason: str):
-        super().__init__(f"line {line}: {reason}" if line else reason)
+        told = {"line": line, "reason": reason}
+        super().__init__(_("line %(line)s: %(reason)s") % told if line else reason)
         self.line = line
         self.reason = reason
 
@@ -233,7 +234,8 @@ def _explained(error: LiquidError, source: str) -> TemplateError:
     message = str(error.message)
     if message.startswith("expected tag end"):
         block = message.removeprefix("expected tag end").split(",")[0]
-        return TemplateError(_unclosed_line(source, block), f"{{% {block} %}} lacks its {{% end{block} %}}.")
+        told = _("{%% %(block)s %%} lacks its {%% end%(block)s %%}.") % {"block": block}
+        return TemplateError(_unclosed_line(source, block), told)
     if message.startswith("unexpected tag"):
         name = message.split("'")[1]
         return TemplateError(

@@ -9,10 +9,10 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import ascii_address
+from accounts.columns import moment_column
 from sending import actions, background_jobs, csv_export
 from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
 from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
@@ -74,11 +74,9 @@ class SendLogAdmin(ReadOnly):
         mails = list(mails_that_match(search_term).values_list("pk", flat=True))
         return queryset.filter(queued_email__in=mails), False
 
-    @admin.display(description="at")
-    def moment(self, row: SendLog) -> str:
-        return f"{timezone.localtime(row.at):%Y-%m-%d %H:%M:%S}"
+    moment = moment_column("at", _("at"), seconds=True)
 
-    @admin.display(description="reply")
+    @admin.display(description=_("reply"))
     def reply(self, row: SendLog) -> str:
         said = " ".join(str(part) for part in (row.code, row.enhanced_code, row.text) if part)
         return f"{row.get_phase_display()}: {said}" if said else row.get_phase_display()
@@ -86,14 +84,18 @@ class SendLogAdmin(ReadOnly):
 
 @admin.register(Batch)
 class BatchAdmin(ReadOnly):
-    list_display = ("id", "account", "size", "sent", "failed", "created", "started", "finished")
+    list_display = ("id", "account", "size", "sent", "failed", "was_created", "was_started", "was_finished")
     list_select_related = ("account",)
     list_filter = (AccountFilter,)
+    was_created = moment_column("created", _("created"), seconds=True)
+    was_started = moment_column("started", _("started"), seconds=True)
+    was_finished = moment_column("finished", _("finished"), seconds=True)
 
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnly):
-    list_display = ("job", "host", "at", "duration", "outcome")
+    list_display = ("job", "host", "moment", "duration", "outcome")
+    moment = moment_column("at", _("at"), seconds=True)
 
 
 @admin.register(Pacing)
@@ -101,9 +103,9 @@ class PacingAdmin(admin.ModelAdmin):
     """One row: its list leads straight to it."""
 
     fieldsets = (
-        ("Batches", {"fields": ("batch_size", "scope", "batch_interval")}),
+        (_("Batches"), {"fields": ("batch_size", "scope", "batch_interval")}),
         (_("Between two mails"), {"fields": ("delay", "jitter")}),
-        ("Retries", {"fields": ("retry_interval", "max_retries")}),
+        (_("Retries"), {"fields": ("retry_interval", "max_retries")}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -145,7 +147,8 @@ class SuppressionForm(forms.ModelForm):
 class SuppressionAdmin(admin.ModelAdmin):
     """Addresses that get nothing more: to add, to find, to take off the list."""
 
-    list_display = ("email", "reason", "source", "at")
+    list_display = ("email", "reason", "source", "since")
+    since = moment_column("at", _("since"))
     list_filter = ("reason",)
     search_fields = ("email",)
     fields = ("email", "reason", "source")

@@ -4,6 +4,7 @@ is suppressed."""
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
@@ -45,7 +46,7 @@ class Effects:
         """Draws the consequences of a recorded attempt."""
         verdict = attempt.verdict
         if verdict.suppress:
-            reason, source = Suppression.Reason.BOUNCED, f"campaign {mail.campaign_id}"
+            reason, source = Suppression.Reason.BOUNCED, _("campaign %s") % mail.campaign_id
             patiently(lambda: suppress(mail.email, reason, source=source))
         if verdict.pause is not None:
             self._pause_account(attempt, verdict.pause, verdict.cure)
@@ -63,7 +64,7 @@ class Effects:
         for campaign in stopped.campaigns - self.parked_campaigns:
             self._park_campaign(campaign)
 
-    def _pause_account(self, attempt: Attempt, pause: Pause, cure: str) -> None:
+    def _pause_account(self, attempt: Attempt, pause: Pause, cure: str | Promise) -> None:
         reason = f"{cure} ({_reply(attempt)})"
         patiently(lambda: pause_account(attempt.account, reason, _until(pause, attempt.account)))
         self._park_account(attempt.account)

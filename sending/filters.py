@@ -77,7 +77,7 @@ class OutcomeFilter(admin.SimpleListFilter):
     title = _("outcome")
     parameter_name = "outcome"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
         return SendLog.Outcome.choices
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:

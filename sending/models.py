@@ -6,6 +6,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.phases import Phase
+from accounts.words import moment
 from sending.querysets import QueuedEmailQuerySet, SendLogQuerySet
 
 
@@ -311,7 +312,7 @@ class SendLog(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.outcome} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_outcome_display()}, {moment(self.at, seconds=True)}"
 
 
 class SentFolderLook(models.Model):
@@ -421,4 +422,4 @@ class Heartbeat(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.job} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.job}, {moment(self.at, seconds=True)}"

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from accounts.columns import moment_column
 from accounts.words import number
 from sending.models import SendLog, SentFolderLook
 from sending.paginator import MOST, FirstRowsPaginator
@@ -61,9 +62,10 @@ class LedgerInline(_OnlyLookedAt):
     """What happened to this mail, attempt by attempt."""
 
     model = SendLog
-    fields = ("at", "account", "outcome", "phase", "code", "enhanced_code", "text", "duration")
+    fields = ("moment", "account", "outcome", "phase", "code", "enhanced_code", "text", "duration")
     readonly_fields = fields
     verbose_name_plural = _lazy("attempts")
+    moment = moment_column("at", _lazy("at"), seconds=True)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SendLog]:
         return super().get_queryset(request).select_related("account").order_by("id")
@@ -73,8 +75,9 @@ class LooksInline(_OnlyLookedAt):
     """How often it was looked for in the Sent folder while it was uncertain, and what came of it."""
 
     model = SentFolderLook
-    fields = ("at", "result")
+    fields = ("moment", "result")
     readonly_fields = fields
+    moment = moment_column("at", _lazy("at"), seconds=True)
 
     @admin.display(description=_lazy("result"))
     def result(self, look: SentFolderLook) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
@@ -35,11 +36,11 @@ class Verdict:
     scope: Scope
     outcome: str
     pause: Pause | None = None
-    cure: str = ""
+    cure: str | Promise = ""
     suppress: bool = False
 
 
-def _account(pause: Pause, cure: str) -> Verdict:
+def _account(pause: Pause, cure: str | Promise) -> Verdict:
     return Verdict(Scope.ACCOUNT, "returned", pause, cure)
 
 
