@@ -58,10 +58,7 @@ class SmtpAccountForm(forms.ModelForm):
         self.fields["provider"].help_text = format_html_join(
             "",
             "<div>{}: {}</div>",
-            (
-                (Provider(name).label, mark_safe(urlize(f"{preset.how_to}")))
-                for name, preset in PRESETS.items()
-            ),  # noqa: S308
+            ((Provider(n).label, mark_safe(urlize(f"{p.how_to}"))) for n, p in PRESETS.items()),  # noqa: S308
         )
         self.fields["new_password"].help_text = (
             "One is stored, encrypted. Leave empty to keep it."

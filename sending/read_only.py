@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
@@ -37,14 +38,9 @@ class ReadOnly(admin.ModelAdmin):
         """The list; where it ends before all that matches, its title says so."""
         response = super().changelist_view(request, extra_context)
         context = getattr(response, "context_data", None) or {}
-        if "cl" in context:
-            name = str(self.opts.verbose_name_plural).capitalize()
-            is_cut = context["cl"].result_count >= MOST
-            context["title"] = (
-                _("%(name)s: the first %(most)s that match") % {"name": name, "most": number(MOST)}
-                if is_cut
-                else name
-            )
+        if "cl" in context and context["cl"].result_count >= MOST:
+            told = {"name": capfirst(self.opts.verbose_name_plural), "most": number(MOST)}
+            context["title"] = _("%(name)s: the first %(most)s that match") % told
         return response
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.text import capfirst
 
 from accounts import words
 from config import navigation
@@ -17,6 +18,15 @@ def navigation_sections(context: template.Context) -> list[tuple[Any, list[navig
     request = context.get("request")
     path = request.path if request else ""
     return navigation.sections(context.get("available_apps") or (), path)
+
+
+@register.simple_tag(takes_context=True)
+def page_title(context: template.Context) -> Any:
+    """The page's title; of a list its plain name, where the admin would say "Select contact to change"."""
+    title, changelist = context.get("title", ""), context.get("cl")
+    if changelist is not None and title == changelist.title:
+        return capfirst(changelist.opts.verbose_name_plural)
+    return title
 
 
 @register.filter
