@@ -84,18 +84,22 @@ def tidy_password(provider: str, password: str) -> str:
     return password.strip("\r\n")
 
 
-def pause_account(account_id: int, reason: str, until: datetime | timedelta | None = None) -> None:
+def pause_account(
+    account_id: int, reason: str, until: datetime | timedelta | None = None, *, reply: str = ""
+) -> None:
     """Stops sending through the account until then, or for so long by Postgres' clock.
 
     With None until a person resumes it. reason is shown to staff: it says in plain words what
-    happened and what mends it. A pause that lasts longer already stays as it is.
+    happened and what mends it. reply: the server's words, shown behind it; they may quote a recipient's
+    address, so no log gets them. A pause that lasts longer already stays as it is.
     """
+    shown = f"{reason} ({reply})" if reply else reason
     ends = Now() + until if isinstance(until, timedelta) else until
     accounts = SmtpAccount.objects.filter(pk=account_id)
     if ends is not None:
         longer = Q(paused_until=None) | Q(paused_until__gt=ends)
         accounts = accounts.exclude(~Q(pause_reason="") & longer)
-    if not accounts.update(pause_reason=reason[:500], paused_until=ends):
+    if not accounts.update(pause_reason=shown[:500], paused_until=ends):
         return
     logger.warning("Account %s paused (%s): %s", account_id, until or "until resumed by hand", reason)
 

@@ -19,6 +19,7 @@ from accounts.models import SmtpAccount
 LIMITS = "All of these are optional: the daily limit alone is enough for most accounts."
 SENT_FOLDER = ("imap_host", "imap_port", "imap_security", "when_unproven")
 CONNECTION = {"host", "port", "security", "username", "new_password", *SENT_FOLDER[:3]}
+WORKERS_WRITE = ("paused_until", "pause_reason")
 ABOUT_SENT_FOLDER = (
     "When a connection breaks just as a mail is handed over, nobody knows whether it was accepted. Gmail, "
     "and other servers that keep a copy of what they accept in the Sent folder, can then be asked over IMAP. "
@@ -103,6 +104,13 @@ class SmtpAccountAdmin(admin.ModelAdmin):
         )
 
     def save_model(self, request: HttpRequest, obj: SmtpAccount, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
+        if change:  # not what a worker may write meanwhile: that the account is paused
+            obj.save(update_fields=[name for name in _columns() if name not in WORKERS_WRITE])
+        else:
+            super().save_model(request, obj, form, change)
         if CONNECTION & set(form.changed_data):
             self.message_user(request, "Check the connection now: choose it in the list.", messages.WARNING)
+
+
+def _columns() -> list[str]:
+    return [field.name for field in SmtpAccount._meta.concrete_fields if not field.primary_key]

@@ -78,7 +78,7 @@ CAUSES = (
           "{ports} Else a firewall may be between.")),
     Cause(r"took too long", _("{host} took too long to answer on port {port}."),
           _("Check host, port and security. {ports} Else a firewall may be between.")),
-    Cause(r"SMTP_CA_FILE", "{text}", _("Correct SMTP_CA_FILE, or leave it empty.")),
+    Cause(r"SMTP_CA_FILE", "{text}.", _("Correct SMTP_CA_FILE, or leave it empty.")),
     Cause(r"certificate is not right: .*mismatch", _("The certificate of {host} is for another name."),
           _("Enter the host name that is in the certificate.")),
     Cause(r"certificate is not right: .*expired", _("The certificate of {host} has expired."),

@@ -1,13 +1,14 @@
 """smtplib's client with bounds: no server can hold it for ever, fill its memory, or answer ahead."""
 
 import re
+import select
 import smtplib
 import socket
 import ssl
 import threading
-import time
 from typing import Any
 
+from accounts.clock import steady_time
 from accounts.reply import one_line
 
 MAX_REPLY_LINES = 100
@@ -22,7 +23,7 @@ class BoundedSmtp(smtplib.SMTP):
     It stays in step: what a server says before it is asked is never taken for the answer.
     """
 
-    ends = float("inf")  # by time.monotonic(): when opening, or a mail, is out of time
+    ends = float("inf")  # by steady_time(): when opening, or a mail, is out of time
     step = 20.0  # seconds for one read or write
 
     def __init__(self, **options: Any):
@@ -67,7 +68,7 @@ class BoundedSmtp(smtplib.SMTP):
 
     def _left(self) -> float:
         """Seconds for the next step: the step's own, or what is left of the whole."""
-        left = self.ends - time.monotonic()
+        left = self.ends - steady_time()
         if left <= 0:
             raise TimeoutError("the server took too long")
         return min(self.step, left)
@@ -89,6 +90,15 @@ class BoundedSmtp(smtplib.SMTP):
         if self.unread:
             line = one_line(self.unread[:80])
             raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {line}")
+
+    def linger(self, seconds: float) -> None:
+        """Listens for so long, and raises as listen() does."""
+        ends = steady_time() + seconds
+        self.listen()
+        assert self.sock is not None
+        while (left := ends - steady_time()) > 0:
+            if select.select([self.sock], [], [], left)[0]:
+                self.listen()
 
     def _take_what_came(self) -> None:
         if self.sock is None:

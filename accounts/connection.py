@@ -4,12 +4,9 @@ smtplib is driven command by command, never by sendmail(): only so is it known i
 conversation broke, and whether the final dot may have reached the server (RFC 1047).
 """
 
-import base64
 import re
 import smtplib
-import socket
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,9 +14,10 @@ from typing import Any
 from django.conf import settings
 from django.core.mail.utils import DNS_NAME
 
-from accounts import timeouts
+from accounts import network, timeouts
 from accounts.addresses import ascii_domain
 from accounts.client import BoundedSmtp, BoundedSmtpTls
+from accounts.clock import steady_time
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.presets import Security
@@ -88,7 +86,8 @@ class SmtpConnection:
             self._open()
         except SmtpFailure as failure:
             self.close()
-            raise self._without_password(failure) from None
+            text = network.without_password(failure.text, self.account)
+            raise SmtpFailure(failure.phase, text, failure.code, failure.enhanced_code) from None
 
     def _open(self) -> None:
         with self._phase(Phase.CONNECT):
@@ -104,7 +103,7 @@ class SmtpConnection:
     def send(self, mail_from: str, rcpt: str, message: bytes, *, ends: float = float("inf")) -> SmtpReply:
         """Hands one message over. Returns the reply that accepts it; raises SmtpFailure.
 
-        ends: by time.monotonic(), when the final dot may not go out any more.
+        ends: by steady_time(), when the final dot may not go out any more.
 
         After a refusal the connection serves the next mail; after a loss is_open is False.
         """
@@ -122,14 +121,18 @@ class SmtpConnection:
             path = _path(rcpt, Phase.RCPT, "5.1.3")
             self._expect(Phase.RCPT, smtp.docmd("RCPT", f"TO:{path}"), 250, 251)
         with self._phase(Phase.DATA):
+            asked = steady_time()
             self._expect(Phase.DATA, smtp.docmd("DATA"), 354)
+            there_and_back = steady_time() - asked
             smtp.send(_transparent(message))
-            # Out of time, or an answer ahead of the dot: it is not sent, nothing was accepted.
+            # Without the dot nothing may be delivered (RFC 5321 section 4.1.1.4), so what is seen before it
+            # leaves no doubt: out of time, an answer ahead of it, or a connection that the message found
+            # closed, which is known as soon as a packet has gone there and back.
+            smtp.linger(min(there_and_back, timeouts.MOST_LINGERING))
             smtp.hurry()
-            smtp.listen()
         self._grant(smtp, timeouts.STEPS[Phase.DOT])
         with self._phase(Phase.DOT):
-            smtp.write(b".\r\n")
+            self._write_dot(smtp)
             return self._expect(Phase.DOT, smtp.getreply(), 250)
 
     def try_sender(self, mail_from: str) -> None:
@@ -153,13 +156,10 @@ class SmtpConnection:
             smtp.close()
 
     def _context(self) -> ssl.SSLContext:
-        if self.tls_context:
-            return self.tls_context
         try:
-            return ssl.create_default_context(cafile=settings.SMTP_CA_FILE or None)
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            raise SmtpFailure(Phase.TLS, f"SMTP_CA_FILE can't be used: {reason}") from None
+            return self.tls_context or network.tls_context()
+        except network.UnusableAuthorities as error:
+            raise SmtpFailure(Phase.TLS, str(error)) from None
 
     def _connect(self) -> BoundedSmtp:
         factory: Any = BoundedSmtp
@@ -192,7 +192,8 @@ class SmtpConnection:
         if mechanism is None:
             raise SmtpFailure(Phase.AUTH, "The server offers no way to log in that is known here.")
         if mechanism == "PLAIN":  # RFC 4616 has it in UTF-8; smtplib's own takes ASCII only
-            self._expect(Phase.AUTH, smtp.docmd("AUTH", _plain(self.account.username, password)), 235)
+            log_in = network.plain_log_in(self.account.username, password)
+            self._expect(Phase.AUTH, smtp.docmd("AUTH", f"PLAIN {log_in}"), 235)
             return
         smtp.user, smtp.password = self.account.username, password
         try:
@@ -219,6 +220,17 @@ class SmtpConnection:
             raise SmtpFailure(phase, answer.text, answer.code, answer.enhanced_code)
         return answer
 
+    @staticmethod
+    def _write_dot(smtp: BoundedSmtp) -> None:
+        """Raises SmtpFailure in phase DATA where the connection was lost before: TCP did not take the dot.
+
+        A time-out is no such proof: it may be an end of our own, a moment after the dot went out.
+        """
+        try:
+            smtp.write(b".\r\n")
+        except ConnectionError as error:
+            raise SmtpFailure(Phase.DATA, network.explain(error)) from None
+
     @contextmanager
     def _phase(self, phase: Phase) -> Iterator[None]:
         """Gives each step inside this phase's time; turns what goes wrong into an SmtpFailure of it."""
@@ -237,7 +249,7 @@ class SmtpConnection:
             self._drop()
             if phase == Phase.CONNECT and isinstance(error, ssl.SSLError):
                 phase = Phase.TLS
-            raise SmtpFailure(phase, _explain(error), after_dot=phase == Phase.DOT) from None
+            raise SmtpFailure(phase, network.explain(error), after_dot=phase == Phase.DOT) from None
 
     def _start_afresh(self) -> None:
         """After a refusal: RSET, so that the next mail finds a clean connection; else drop it."""
@@ -253,32 +265,12 @@ class SmtpConnection:
 
     def _grant(self, smtp: BoundedSmtp, units: float) -> None:
         """So long from now on, in all (accounts.timeouts)."""
-        smtp.ends = time.monotonic() + units * self.timeout
-
-    def _without_password(self, failure: SmtpFailure) -> SmtpFailure:
-        """The failure, without what a server may quote of the log-in that it refuses."""
-        try:
-            password = self.account.password.reveal()
-        except UndecryptableSecret:
-            return failure
-        text = failure.text
-        if password:
-            for quoted in (_plain(self.account.username, password), _base64(password), password):
-                text = text.replace(quoted.removeprefix("PLAIN "), "…")
-        return SmtpFailure(failure.phase, text, failure.code, failure.enhanced_code)
+        smtp.ends = steady_time() + units * self.timeout
 
     def _drop(self) -> None:
         smtp, self._smtp = self._smtp, None
         if smtp is not None:
             smtp.close()
-
-
-def _plain(username: str, password: str) -> str:
-    return "PLAIN " + _base64(f"\0{username}\0{password}")
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def _ascii_domain(address: str) -> str:
@@ -305,17 +297,3 @@ def _transparent(message: bytes) -> bytes:
     message = re.sub(rb"\r\n|\r|\n", b"\r\n", message)
     message = re.sub(rb"(?m)^\.", b"..", message)
     return message if message.endswith(b"\r\n") else message + b"\r\n"
-
-
-def _explain(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"The server's certificate is not right: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
-    if isinstance(error, socket.gaierror | UnicodeError):  # Unicode: a label that IDNA can't carry
-        return "The host name is not known."
-    if isinstance(error, TimeoutError):
-        return "The server took too long to answer."
-    if isinstance(error, ConnectionRefusedError):
-        return "The server refuses the connection."
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

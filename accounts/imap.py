@@ -4,12 +4,10 @@ imap-tools speaks IMAP (RFC 3501). What goes wrong becomes one exception, in wor
 it. Sources of the causes: RFC 3501, RFC 5530 (response codes), what Gmail and Microsoft 365 answer.
 """
 
-import base64
 import imaplib
 import os
 import re
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from imap_tools import BaseMailBox, ImapToolsError
 from imap_tools.errors import UnexpectedCommandStatusError
 
+from accounts import network
 from accounts.models import SmtpAccount
 from accounts.presets import ImapSecurity
 from accounts.reply import one_line
@@ -47,7 +46,7 @@ CAUSES = (
     Cause(r"name is not known", _("There is no IMAP host “{host}”: check its spelling.")),
     Cause(r"refuses the connection",
           _("Nothing listens on {host}, port {port}: check IMAP host and port. {ports}")),
-    Cause(r"SMTP_CA_FILE", _("{text} Correct SMTP_CA_FILE, or leave it empty.")),
+    Cause(r"SMTP_CA_FILE", _("{text}. Correct SMTP_CA_FILE, or leave it empty.")),
     Cause(r"certificate is not right: .*mismatch",
           _("The certificate of {host} is for another name: enter the IMAP host name that is in it.")),
     Cause(r"certificate is not right: .*(expired|not yet valid)",
@@ -62,7 +61,7 @@ CAUSES = (
     Cause(r"TLS failed", _("{host} and this machine agree on no TLS: check IMAP host, port and security.")),
     Cause(r"TLS not supported",
           _("{host} does not offer STARTTLS on port {port}: choose TLS from the start (usually port 993).")),
-    Cause(r"^\S+ (none|starttls) 993: took too long",
+    Cause(r"^\S+ (none|starttls) 993: .*took too long",
           _("Port 993 of {host} speaks TLS from the start: choose this security, or port 143 with "
             "STARTTLS.")),
     Cause(r"took too long",
@@ -151,11 +150,11 @@ class Mailbox(BaseMailBox):
             "ends": self._ends,
         }
         if account.imap_security == ImapSecurity.TLS:
-            return _BoundedTls(**where, ssl_context=_context())
+            return _BoundedTls(**where, ssl_context=network.tls_context())
         client = _Bounded(**where)
         if account.imap_security == ImapSecurity.STARTTLS:
             try:
-                client.starttls(_context())
+                client.starttls(network.tls_context())
             except BaseException:
                 client.shutdown()
                 raise
@@ -192,7 +191,7 @@ def open_mailbox(account: SmtpAccount, deadline: float) -> Iterator[Mailbox]:
         yield box
     except _PROBLEMS as error:
         is_late = isinstance(error, TimeoutError) or time.monotonic() >= ends
-        text = "took too long" if is_late else _without_password(account, _text(error))
+        text = "took too long" if is_late else network.without_password(_text(error), account)
         raise MailboxFailure(explain(account, text)) from None
     finally:
         if box is not None:
@@ -214,37 +213,9 @@ def explain(account: SmtpAccount, text: str) -> str:
     )
 
 
-def _context() -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=settings.SMTP_CA_FILE or None)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise ValueError(f"SMTP_CA_FILE can't be used: {reason}.") from None
-
-
 def _text(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate is not right: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed: {error.reason or error}"
-    if isinstance(error, socket.gaierror | UnicodeError):  # Unicode: a label that IDNA can't carry
-        return "name is not known"
-    if isinstance(error, ConnectionRefusedError):
-        return "refuses the connection"
-    if isinstance(error, UnexpectedCommandStatusError):
-        said = error.command_result[1]
-        parts = said if isinstance(said, list) else [said]
-        return one_line(b" ".join(part for part in parts if isinstance(part, bytes)) or str(error))
-    return one_line(str(error) or type(error).__name__)
-
-
-def _without_password(account: SmtpAccount, text: str) -> str:
-    """The text, without what a server may quote of the log-in that it refuses."""
-    try:
-        password = account.password.reveal()
-    except UndecryptableSecret:
-        return text
-    if not password:
-        return text
-    plain = base64.b64encode(f"\0{account.username}\0{password}".encode()).decode()
-    return text.replace(plain, "…").replace(password, "…")
+    if not isinstance(error, UnexpectedCommandStatusError):
+        return one_line(network.explain(error))
+    said = error.command_result[1]
+    parts = said if isinstance(said, list) else [said]
+    return one_line(b" ".join(part for part in parts if isinstance(part, bytes)) or str(error))

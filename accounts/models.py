@@ -18,6 +18,7 @@ from accounts.presets import (
     ImapSecurity,
     Provider,
     Security,
+    mailbox_of,
     provider_for_host,
 )
 from accounts.querysets import SmtpAccountQuerySet
@@ -143,7 +144,7 @@ class SmtpAccount(Limits):
             "email": self._text_problem("email") or self._address_problem("email"),
             "reply_to": self._address_problem("reply_to"),
             "host": self._host_problem(),
-            "username": self._text_problem("username") or self._login_problem(),
+            "username": self._text_problem("username") or self._login_problem() or self._mailbox_problem(),
             "security": self._security_problem(),
             **self.limit_errors(),
             "imap_host": self._imap_host_problem(),
@@ -183,6 +184,20 @@ class SmtpAccount(Limits):
         if self.username:
             return _("Enter the password, too, or neither: then nobody logs in.")
         return _("Enter the user name, too, or neither: then nobody logs in.")
+
+    def _mailbox_problem(self) -> str:
+        """The provider counts per mailbox: two accounts on one would go over its limit together."""
+        mailbox = mailbox_of(self.provider, self.username)
+        if not (mailbox and self.is_enabled):
+            return ""
+        for other in SmtpAccount.objects.exclude(pk=self.pk):
+            is_in_the_way = other.is_enabled or self._state.adding  # a disabled one may have sent today
+            if is_in_the_way and mailbox_of(other.provider, other.username) == mailbox:
+                text = _(
+                    "“%(account)s” logs in to this mailbox, too, and it has one limit: use only one of them."
+                )
+                return text % {"account": other}
+        return ""
 
     def _security_problem(self) -> str:
         if self.security == Security.NONE and self.username and not _is_this_machine(self.host):

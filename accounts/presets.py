@@ -77,6 +77,23 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+def mailbox_of(provider: str, username: str) -> str:
+    """The mailbox that this user name logs in to, the same for all its spellings, where the provider limits
+    mailboxes; "" where we don't know: many accounts may rightly share the log-in of a relay.
+
+    Gmail passes over dots before the @ (https://support.google.com/mail/answer/7436150).
+    """
+    preset = PRESETS.get(provider)
+    if not (preset and username):
+        return ""
+    local, _, domain = username.strip().lower().partition("@")
+    if preset.host == "smtp.gmail.com":
+        local = local.partition("+")[0]
+    if provider == Provider.GMAIL and domain in ("", "gmail.com", "googlemail.com"):
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{preset.host} {local}@{domain}"
+
+
 def provider_for_host(host: str) -> str:
     """The provider whose SMTP host this is; Provider.CUSTOM where it is none we know.
 

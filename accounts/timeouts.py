@@ -24,6 +24,8 @@ OPENING = 1.5  # connect, tls and auth together
 MESSAGE = 3.0  # a mail up to its dot
 RESET = 0.5  # RSET after a refusal: where it takes longer, a new connection is cheaper
 QUIT = 0.25
+# Seconds of a look for a lost connection before the dot; as long as DATA took, where that was shorter.
+MOST_LINGERING = 0.25
 
 
 def slowest_mail(unit: float) -> float:

@@ -70,10 +70,17 @@ DATABASE: dict[str, Any] = environment.external_database() or {
     **embedded_postgres.start(POSTGRES_DATA),
 }
 # The promises rest on this: no mail is started before the ledger row of the last one is on disk.
+# A server that vanishes without a word (failover, power cut) is given up after some 10 s, not after the
+# quarter of an hour that TCP takes: so long would workers and their watchdog wait for it.
 DATABASE["OPTIONS"] = {
     "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,  # milliseconds, as libpq wants it; the others are seconds
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
     **DATABASE.get("OPTIONS", {}),
-    "options": "-c synchronous_commit=on",
+    # A process that froze inside a transaction must not keep others from the rows that it has locked.
+    "options": "-c synchronous_commit=on -c idle_in_transaction_session_timeout=30s",
 }
 DATABASE["CONN_MAX_AGE"] = 60
 DATABASE["CONN_HEALTH_CHECKS"] = True
@@ -158,12 +165,14 @@ SMTP_CA_FILE = env.str("SMTP_CA_FILE", "")
 SENT_FOLDER_LOOKS = environment.rising_numbers("SENT_FOLDER_LOOKS", [60, 300, 1800])
 # The name under which this host's cluster shows that it lives; two on one host need one each.
 CLUSTER = env.str("CLUSTER", "").strip() or socket.gethostname()
-# Seconds without a look at the queue (there is one each 30 s) after which sending counts as dead.
+# Seconds without a look at the queue (there is one with each pulse) after which sending counts as dead.
 SILENT_AFTER = environment.whole_number("SILENT_AFTER", 90)
 # Seconds for which due mail may lie still, beyond what the pace explains.
 STUCK_AFTER = environment.whole_number("STUCK_AFTER", 300)
 # Seconds without a pulse after which the watchdog starts a cluster anew; four pulses fit in.
 WATCHDOG_AFTER = environment.whole_number("WATCHDOG_AFTER", 60)
+# Seconds between two pulses of a cluster; each looks at the queue, too.
+PULSE_EVERY = min(15.0, WATCHDOG_AFTER / 4)
 # Seconds after which a batch hands back what it has not started; below Q_CLUSTER's timeout.
 BATCH_BUDGET = 600
 WORKERS = environment.whole_number("WORKERS", 4)

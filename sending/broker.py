@@ -29,7 +29,7 @@ class PulsingBroker(ORM):
     def dequeue(self) -> list[tuple[int | None, str]]:
         """Pairs of a queue row's id and its payload; the pulse has no row to acknowledge."""
         try:
-            if is_pulse_due := time.monotonic() - self._pulsed_at >= settings.WATCHDOG_AFTER / 4:
+            if is_pulse_due := time.monotonic() - self._pulsed_at >= settings.PULSE_EVERY:
                 schedules.bring_back()
             tasks = super().dequeue() or []
         except (InterfaceError, OperationalError) as error:

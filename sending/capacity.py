@@ -121,6 +121,11 @@ class Capacity:
         return min(span.left for span in self.spans)
 
     @property
+    def is_exceeded(self) -> bool:
+        """Whether more is taken than a limit allows: it was lowered after its mails were claimed."""
+        return any(span.taken > span.most for span in self.spans)
+
+    @property
     def used(self) -> int:
         """Mails of the last 24 hours, or of the calendar day."""
         return self._day.taken

@@ -17,11 +17,13 @@ from types import FrameType
 from typing import Any
 
 import django_q.cluster
+from django_q.conf import Conf
 
 from sending import lifeline
 
 # Seconds that the mail in hand has left when its worker is told to end.
 MAIL_IN_HAND = 5.0
+LEAST_RSS = 1  # kilobytes; django-q2 replaces a worker that has more after its job
 # Set in a worker that is told to end: the mail in hand is finished, the rest goes back.
 stopping = threading.Event()
 # Set when its time is over, too: nobody waits for anything any more.
@@ -63,8 +65,12 @@ def on_job_start(**_: Any) -> None:
 
 
 def on_job_end(**_: Any) -> None:
-    """django-q2's post_execute_in_worker."""
+    """django-q2's post_execute_in_worker. One that was told to end takes no more work."""
     lifeline.is_busy = False
+    if _is_told_to_end or stopping.is_set():
+        # It recycles itself, in order, and the sentinel starts another one: nothing is raised, for an
+        # exception while it waits for work would leave the lock of the inner queue held for ever.
+        Conf.MAX_RSS = LEAST_RSS
 
 
 def _tell_to_end(*_: object) -> None:

@@ -35,12 +35,17 @@ class Effects:
         self.hold = hold
         self.parked_accounts: set[int] = set()
         self.parked_campaigns: set[int] = set()
+        self.parked_mails: set[int] = set()
         # False once a hand-back found that the batch was recovered meanwhile: no mail may follow.
         self.is_ours = True
 
     def handed_back(self, mail: QueuedEmail) -> bool:
-        """Whether this mail is the queue's again, since its account or campaign was parked."""
-        return mail.account_id in self.parked_accounts or mail.campaign_id in self.parked_campaigns
+        """Whether this mail is the queue's again, since it, its account or its campaign was parked."""
+        return (
+            mail.account_id in self.parked_accounts
+            or mail.campaign_id in self.parked_campaigns
+            or mail.pk in self.parked_mails
+        )
 
     def follow(self, mail: QueuedEmail, attempt: Attempt) -> None:
         """Draws the consequences of a recorded attempt."""
@@ -58,16 +63,28 @@ class Effects:
             self._pause_campaign(attempt, mail.campaign_id)
 
     def heed(self, stopped: Stopped) -> None:
-        """Gives back the mails of those whom a person, or another worker, stopped meanwhile."""
+        """Gives back the mails of those whom a person, or another worker, stopped or changed meanwhile.
+
+        The dispatcher ends those to suppressed addresses, and sends others as they are to be now.
+        """
         for account in stopped.accounts - self.parked_accounts:
             self._park_account(account)
         for campaign in stopped.campaigns - self.parked_campaigns:
             self._park_campaign(campaign)
+        if mails := stopped.mails - self.parked_mails:
+            self._park_mails(mails)
+
+    def heed_limits(self) -> None:
+        """Gives back the mails of accounts whose limits were lowered since the batch was claimed."""
+        for account, known in patiently(lambda: capacity.look(self.hold.accounts)).items():
+            if known.is_exceeded and account not in self.parked_accounts:
+                self._park_account(account)
 
     def _pause_account(self, attempt: Attempt, pause: Pause, cure: str | Promise) -> None:
-        reason = f"{cure} ({_reply(attempt)})"
-        patiently(lambda: pause_account(attempt.account, reason, _until(pause, attempt.account)))
+        # First: what is given back takes no more place in the window.
         self._park_account(attempt.account)
+        until = patiently(lambda: _until(pause, attempt.account))
+        patiently(lambda: pause_account(attempt.account, str(cure), until, reply=_reply(attempt)))
 
     def _pause_campaign(self, attempt: Attempt, campaign: int) -> None:
         reason = _("Servers refuse what it says: %(reply)s. Change the message, then resume.") % {
@@ -83,6 +100,10 @@ class Effects:
     def _park_campaign(self, campaign: int) -> None:
         self.parked_campaigns.add(campaign)
         self.is_ours &= settle.hand_back_campaign(self.hold.batch, self.hold.token, campaign)
+
+    def _park_mails(self, mails: Collection[int]) -> None:
+        self.parked_mails.update(mails)
+        self.is_ours &= settle.hand_back_mails(self.hold.batch, self.hold.token, mails)
 
 
 def _in_a_row(scopes: Collection[str], count: int, **whose: int) -> bool:

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import IntegrityError, transaction
 from django.db.models import Max
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts.clock import database_now
@@ -16,7 +18,7 @@ from accounts.models import SmtpAccount
 from sending import capacity
 from sending.dispatch import campaigns_that_wait
 from sending.models import Batch, Heartbeat, Pacing, SendLog
-from sending.status import is_alive, last_sign
+from sending.status import STUCK, is_alive, last_sign, seen_stuck
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,25 @@ def look() -> Health:
     return Health(
         silent_for=(now - sign.at).total_seconds() if sign else None,
         is_alive=is_alive(sign, now),
-        is_stuck=is_stuck(now),
+        is_stuck=seen_stuck(now) and is_stuck(now),
     )
+
+
+def note_stuck() -> None:
+    """Remembers since when mail lies still, for look() and queue_status; to be called every minute.
+
+    One look does not tell: a campaign or an account that was resumed a moment ago looks the same.
+    """
+    if not is_stuck(database_now()):
+        Heartbeat.objects.filter(job=STUCK).delete()
+        return
+    try:
+        with transaction.atomic():
+            Heartbeat.objects.get_or_create(
+                job=STUCK, host="", defaults={"at": Now(), "duration": 0, "outcome": "mail lies still"}
+            )
+    except IntegrityError:  # another cluster was quicker
+        return
 
 
 def last_pulse(cluster: str) -> datetime | None:
@@ -78,7 +97,10 @@ def is_stuck(now: datetime) -> bool:
 
 
 def _moved_after(since: datetime) -> bool:
-    return Batch.objects.filter(created__gt=since).exists() or SendLog.objects.filter(at__gt=since).exists()
+    """Whether any mail was tried since, or a worker is about to. Batches that are claimed, and fail before
+    their first mail, move nothing."""
+    at_work = Batch.objects.filter(finished=None, started__isnull=False, lease__gt=Now())
+    return SendLog.objects.filter(at__gt=since).exists() or at_work.exists()
 
 
 def _ready_since(since: datetime) -> set[int]:

@@ -49,7 +49,7 @@ def at_work(job: str) -> Iterator[None]:
 
 def _beat_until(ended: threading.Event, job: str) -> None:
     started = time.monotonic()
-    while not ended.wait(settings.WATCHDOG_AFTER / 4):
+    while not ended.wait(settings.PULSE_EVERY):
         try:
             _write(job, time.monotonic() - started, "at work")
         except Error as error:

@@ -1,36 +1,55 @@
 """What django-q2 calls. It only wakes us up: a wake-up that comes twice, late or never does no harm."""
 
+import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
-from sending import actions, drain, sender, settle
+from sending import actions, drain, health, loops, schedules, sender, settle
 from sending import dispatch as dispatcher
 from sending import reconcile as reconciliation
 from sending import retry as retries
 from sending.heartbeat import at_work, beat, forget_gone_clusters
-from sending.models import Pacing
+from sending.models import Batch, Pacing
 
-# django-q2 looks at its schedules every 30 s; a job fills that time itself when the knobs want
-# shorter intervals, and comes back early rather than overlap for long.
-TURN = 29.0
-PATIENCE = timedelta(seconds=5)
+logger = logging.getLogger(__name__)
+
+# A loop's turn: it comes back rather than last, so that no worker is at one thing for long.
+TURN = 29.0  # seconds
+LOOK_AGAIN = 1.0  # seconds between two looks of a loop at most: what a wake-up began, it carries on
+DATABASE_AWAY = 1.0  # seconds until a loop asks again
+PATIENCE, LOST = timedelta(seconds=2), timedelta(seconds=30)
+
+Step = Callable[[], float | None]  # seconds until there may be more to do; None: nothing
 
 
 def dispatch() -> str:
-    """Dispatches batches as the pace asks for them, for up to one turn."""
-    ends = time.monotonic() + TURN
+    """Settles what the dead left behind and dispatches batches as the pace asks, for up to one turn.
+
+    One process of a cluster loops, each other one does one step. The loop ends where nothing is to be done
+    before the cluster's next pulse, which looks again.
+    """
     mails = 0
-    while True:
+
+    def step() -> float | None:
+        nonlocal mails
         with beat("dispatch") as outcome:
             settle.recover()
             done = dispatcher.dispatch()
             mails += done.mails
             outcome.text = f"{mails} mails dispatched"
-        if not _sleep(done.next_in, ends):
-            return outcome.text
+        if done.next_in is None or done.next_in > settings.PULSE_EVERY:
+            return None
+        return min(done.next_in, LOOK_AGAIN)
+
+    if _loop("dispatch", step):
+        schedules.wake_up()  # it goes on, behind what waits for a worker
+    return f"{mails} mails dispatched"
 
 
 def send_batch(batch_id: int) -> str:
@@ -42,18 +61,24 @@ def send_batch(batch_id: int) -> str:
 
 def retry() -> str:
     """Gives mails whose retry is due back to the queue, for up to one turn."""
-    ends = time.monotonic() + TURN
-    while True:
+    moved = 0
+
+    def step() -> float:
+        nonlocal moved
         with beat("retry") as outcome:
-            outcome.text = f"Retried {retries.retry_due()} failed emails"
-        if not _sleep(Pacing.load().retry_interval, ends):
-            return outcome.text
+            moved += retries.retry_due()
+            outcome.text = f"Retried {moved} failed emails"
+        return Pacing.load().retry_interval
+
+    _loop("retry", step)
+    return f"Retried {moved} failed emails"
 
 
 def pulse() -> None:
-    """Shows that this cluster takes work; see sending.broker."""
+    """Shows that this cluster takes work, and that it looks at the queue; see sending.broker."""
     with beat("pulse"):
         pass
+    dispatch()
 
 
 def recover() -> str:
@@ -62,6 +87,7 @@ def recover() -> str:
         outcome.text = f"{settle.recover()} batches recovered"
         actions.cancel_leftovers()
         settle.compact_tally()
+        health.note_stuck()
         forget_gone_clusters()
     return outcome.text
 
@@ -73,13 +99,36 @@ def reconcile() -> str:
     return outcome.text
 
 
-def _sleep(seconds: float | None, ends: float) -> bool:
-    """Sleeps until the next step of this turn. False when there is none, or others need the worker."""
-    if seconds is None or time.monotonic() + seconds > ends or _others_wait():
-        return False
-    return not drain.stopping.wait(seconds)
+def _loop(job: str, step: Step) -> bool:
+    """Does the job's step again and again, for up to one turn, where this process is the one that loops.
+
+    Goes on past a database that is away; ends early when nothing is to be done, or others wait for a worker.
+    True: it could have gone on.
+    """
+    ends = time.monotonic() + TURN
+    with loops.only_one(job) as loops_here:
+        while True:
+            try:
+                seconds = step()
+                if seconds is None or not loops_here:
+                    return False
+                if _others_wait():
+                    return True
+            except (InterfaceError, OperationalError) as error:
+                logger.warning("The job %s waits for the database: %s", job, type(error).__name__)
+                connection.close()
+                seconds = DATABASE_AWAY
+            if not loops_here or time.monotonic() + seconds > ends:
+                return loops_here
+            if drain.stopping.wait(seconds):
+                return False
 
 
 def _others_wait() -> bool:
-    """Whether a task has found no worker for a while: with few of them, turns must not fill the time."""
-    return OrmQ.objects.filter(lock__lte=Now() - PATIENCE).exists()
+    """Whether a task, or a batch, has found no worker for a while: with few of them, loops must give way.
+
+    A batch that has waited for long is not waiting for a worker, but for its lease to end.
+    """
+    since = Now() - PATIENCE
+    unstarted = Batch.objects.filter(finished=None, started=None, created__gt=Now() - LOST)
+    return OrmQ.objects.filter(lock__lte=since).exists() or unstarted.filter(created__lte=since).exists()

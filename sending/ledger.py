@@ -1,8 +1,8 @@
 """The ledger's INSERT: the fence that a worker must pass after each mail."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -24,22 +24,24 @@ REPLY_LENGTH = 500
 class Hold:
     """A worker's hold on a batch: what it shows at the fence. lease: seconds it is renewed by.
 
-    campaigns, accounts: ids of those that its mails belong to.
+    campaigns, accounts: those that its mails belong to, by id the version (xmin) of the row that it goes by.
     """
 
     batch: int
     token: UUID
     lease: float
-    campaigns: Sequence[int] = ()
-    accounts: Sequence[int] = ()
+    campaigns: Mapping[int, str] = field(default_factory=dict)
+    accounts: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """Which of a batch's campaigns and accounts (ids) may not send any more."""
+    """Whose mails of a batch may not go out any more, or not as they are: ids of its campaigns, its
+    accounts, and of single mails whose address was suppressed."""
 
     campaigns: frozenset[int]
     accounts: frozenset[int]
+    mails: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,27 @@ INSERT INTO sending_sendlog
 SELECT %(mail)s, %(batch)s, %(account)s, {at},
        %(phase)s, %(code)s, %(enhanced_code)s, %(text)s, %(outcome)s, %(scope)s, %(duration)s
 """
-# Stopped by a person, or by another worker. The accounts: all but SmtpAccountQuerySet.usable().
+# Stopped by a person, or by another worker. The accounts: all but SmtpAccountQuerySet.usable(). Another
+# version of a row: somebody paused, changed and resumed the campaign, or lowered a limit of the account.
 STOPPED = """
-ARRAY(SELECT id FROM {campaign} WHERE id = ANY(%(campaigns)s::bigint[]) AND status <> 'sending'),
-ARRAY(SELECT id FROM accounts_smtpaccount WHERE id = ANY(%(accounts)s::bigint[])
-      AND (NOT is_enabled OR pause_reason <> '' AND (paused_until IS NULL OR paused_until > now())))
+ARRAY(SELECT id FROM unnest(%(campaigns)s::bigint[], %(campaign_versions)s::text[]) known(id, version)
+      JOIN {campaign} campaign USING (id)
+      WHERE campaign.status <> 'sending' OR campaign.xmin::text <> version),
+ARRAY(SELECT id FROM unnest(%(accounts)s::bigint[], %(account_versions)s::text[]) known(id, version)
+      JOIN accounts_smtpaccount account USING (id)
+      WHERE NOT is_enabled OR pause_reason <> '' AND (paused_until IS NULL OR paused_until > now())
+         OR account.xmin::text <> version),
+ARRAY(SELECT mail.id FROM sending_queuedemail mail
+      JOIN sending_suppression suppression ON lower(suppression.email) = lower(mail.email)
+      WHERE mail.batch_id = %(batch)s AND mail.status = 'sending'
+        AND mail.position > coalesce((SELECT position FROM sending_queuedemail WHERE id = %(mail)s), -1))
+"""
+VERSIONS = """
+SELECT 'campaign', id, xmin::text FROM {campaign}
+WHERE id IN (SELECT campaign_id FROM sending_queuedemail WHERE batch_id = %(batch)s AND status = 'sending')
+UNION ALL
+SELECT 'account', id, xmin::text FROM accounts_smtpaccount
+WHERE id IN (SELECT account_id FROM sending_queuedemail WHERE batch_id = %(batch)s AND status = 'sending')
 """
 # The UPDATE locks the batch row, where recovery waits or has been: under READ COMMITTED a plain
 # WHERE EXISTS would read an old version. ON CONFLICT: the row of a commit whose answer got lost.
@@ -120,18 +138,37 @@ def record(hold: Hold, attempt: Attempt) -> Stopped | None:
 
 def stopped(hold: Hold) -> Stopped:
     """Who may not send any more; for the start of a batch, which may have waited long for its worker."""
-    return _ask("SELECT 1, " + STOPPED, hold, {})[1]
+    return _ask("SELECT 1, " + STOPPED, hold, {"mail": 0})[1]
+
+
+def versions(batch: int) -> tuple[dict[int, str], dict[int, str]]:
+    """The versions of the campaigns and of the accounts that a batch's mails belong to, by id, for its Hold.
+
+    To be asked before these rows are read, so that no change in between is missed.
+    """
+    found: dict[str, dict[int, str]] = {"campaign": {}, "account": {}}
+    with connection.cursor() as cursor:
+        cursor.execute(VERSIONS.format(campaign=campaign_model()._meta.db_table), {"batch": batch})
+        for kind, pk, version in cursor.fetchall():
+            found[kind][pk] = version
+    return found["campaign"], found["account"]
 
 
 def _ask(statement: str, hold: Hold, values: dict[str, Any]) -> tuple[bool, Stopped]:
     statement = statement.format(campaign=campaign_model()._meta.db_table)
-    values |= {"batch": hold.batch, "campaigns": list(hold.campaigns), "accounts": list(hold.accounts)}
+    values |= {
+        "batch": hold.batch,
+        "campaigns": list(hold.campaigns),
+        "campaign_versions": list(hold.campaigns.values()),
+        "accounts": list(hold.accounts),
+        "account_versions": list(hold.accounts.values()),
+    }
 
     def ask() -> tuple[bool, Stopped]:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
-            is_ours, campaigns, accounts = cursor.fetchone()
-        return bool(is_ours), Stopped(frozenset(campaigns), frozenset(accounts))
+            is_ours, *ids = cursor.fetchone()
+        return bool(is_ours), Stopped(*map(frozenset, ids))
 
     return patiently(ask)
 

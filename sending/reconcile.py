@@ -103,7 +103,7 @@ def _look_in(account: SmtpAccount, plans: list[Plan], deadline: float) -> list[S
                 found[message_id] = is_there
     except (MailboxFailure, drain.Cut) as failure:
         problem = str(failure)
-        logger.warning("The Sent folder of account %s can't be read: %s", account.pk, problem)
+        logger.warning("The Sent folder of account %s can't be read", account.pk)  # the problem may quote
     return [
         SentFolderLook(queued_email_id=plan.mail, batch_id=plan.batch, found=found[plan.message_id])
         if plan.message_id in found

@@ -11,6 +11,7 @@ from django_q.tasks import async_task
 EVERY_30_SECONDS = "* * * * * */30"
 EVERY_MINUTE = "* * * * *"
 FAR_AHEAD = timedelta(minutes=2)
+# The dispatcher is called by each cluster's own pulse, too (sending.broker), whatever the hosts' clocks say.
 SCHEDULES = {
     "dispatch": EVERY_30_SECONDS,
     "retry": EVERY_30_SECONDS,
@@ -59,5 +60,5 @@ def bring_back() -> None:
 
 
 def wake_up() -> None:
-    """Asks for a dispatch now, rather than at the next tick of the schedule."""
+    """Asks for a dispatch now, rather than at the next pulse of a cluster."""
     async_task("sending.jobs.dispatch")

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from accounts.clock import steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
@@ -33,7 +34,7 @@ def send_batch(batch_id: int) -> str:
 
     A batch that was started before, here or elsewhere, is left alone: wake-ups may come twice.
     """
-    begun = time.monotonic()
+    begun = steady_time()
     token = _start(batch_id)
     if token is None:
         return f"Batch {batch_id} was started before"
@@ -73,10 +74,11 @@ class _Sender:
     """The run of one batch. What it knows dies with it; the ledger has what counts."""
 
     def __init__(self, batch_id: int, token: UUID, lease_ends: float):
-        # By time.monotonic(), never later than by Postgres' clock: one that was frozen past it sends no
+        # By steady_time(), never later than by Postgres' clock: one that was frozen past it sends no
         # final dot any more, for somebody else may have the mail by then.
         self.lease_ends = lease_ends
         self.pacing = Pacing.load()
+        campaigns, accounts = ledger.versions(batch_id)  # before what they are versions of
         self.mails = list(
             QueuedEmail.objects.filter(batch=batch_id, status=QueuedEmail.Status.SENDING)
             .order_by("position")
@@ -84,23 +86,20 @@ class _Sender:
         )
         self.spacing = Spacing(mail.account for mail in self.mails if mail.account)
         self.longest_pause = max(self.pacing.delay + self.pacing.jitter, self.spacing.longest)
-        self.hold = self._hold(batch_id, token)
+        lease = settings.BATCH_LEASE + self.longest_pause
+        self.hold = Hold(batch_id, token, lease, campaigns, accounts)
         self.connections: dict[int, SmtpConnection] = {}
         self.effects = effects.Effects(self.hold)
         self.started = time.monotonic()
         self.in_hand = False  # whether a mail was begun that has no ledger row yet
 
-    def _hold(self, batch_id: int, token: UUID) -> Hold:
-        campaigns = {mail.campaign_id for mail in self.mails}
-        accounts = {mail.account_id or 0 for mail in self.mails}
-        return Hold(batch_id, token, settings.BATCH_LEASE + self.longest_pause, [*campaigns], [*accounts])
-
     def send(self) -> bool:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
         self.effects.heed(ledger.stopped(self.hold))
+        self.effects.heed_limits()
         letters = compose(self.mails)
         if self.spacing.longest:  # the first mail may have to wait, too
-            asked = time.monotonic()
+            asked = steady_time()
             if not ledger.renew(self.hold):
                 return False
             self.lease_ends = asked + self.hold.lease
@@ -140,7 +139,7 @@ class _Sender:
         """Sends one mail and draws the consequences. False when the batch was taken away."""
         self.in_hand = True
         attempt = self._attempt(mail, letter)
-        asked = time.monotonic()
+        asked = steady_time()
         stopped = ledger.record(self.hold, attempt)
         self.lease_ends = asked + self.hold.lease
         if stopped is None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,31 +14,49 @@ from sending.database import patiently
 from sending.models import Batch, Pacing, Tally
 
 logger = logging.getLogger(__name__)
+# A refusal that is about the account costs the mail no attempt. One mail that provokes it time and again
+# would rest account after account, for ever. So from the second such answer in a row on it waits as long as
+# for a retry, and others go first; and after so many, eight hours of the usual retry interval, each costs an
+# attempt. That many are no accident of one mail at the head of the queue: others had their turn between.
+MOST_RETURNS = 100
 
 # Moves the mails of a batch that are in state %(expected)s: a logged one as its ledger row says, the
 # first unlogged one to %(in_hand)s, all others back to pending. An attempt is counted where the
 # mail, not the account, was the cause; the one after the last retry fails. %(counted)s is 1 when the
-# attempt was counted before: when the mail became uncertain.
+# attempt was counted before: when the mail became uncertain. returns: how often in a row the mail, once
+# its recipient was named, got an answer about the account; earlier ones can't be its own fault.
 APPLY_LEDGER = """
 WITH mail AS MATERIALIZED (
     SELECT mail.id, mail.attempts, mail.position, mail.last_reply, mail.message_id,
            log.id AS log, log.at, log.outcome,
            concat_ws(' ', log.code, nullif(log.enhanced_code, ''), nullif(log.text, '')) AS reply,
            log.id IS NULL AND mail.position = min(mail.position) FILTER (WHERE log.id IS NULL) OVER ()
-               AS is_first_unlogged
+               AS is_first_unlogged,
+           CASE WHEN log.outcome = 'returned' AND log.phase IN ('rcpt', 'data', 'dot') THEN (
+               SELECT count(*) FROM sending_sendlog past
+               WHERE past.queued_email_id = mail.id AND past.outcome = 'returned'
+                 AND past.phase IN ('rcpt', 'data', 'dot')
+                 AND past.id > coalesce((SELECT max(id) FROM sending_sendlog other
+                                         WHERE other.queued_email_id = mail.id
+                                           AND other.outcome <> 'returned'), 0)
+           ) ELSE 0 END AS returns
     FROM sending_queuedemail mail
     LEFT JOIN sending_sendlog log ON log.batch_id = mail.batch_id AND log.queued_email_id = mail.id
     WHERE mail.batch_id = %(batch)s AND mail.status = %(expected)s
       AND (%(only)s::bigint IS NULL OR mail.id = %(only)s)
+), counted AS (
+    SELECT *,
+        CASE WHEN log IS NULL THEN is_first_unlogged AND %(in_hand)s = 'uncertain'
+             ELSE outcome <> 'returned' OR returns > %(most_returns)s END AS is_attempt,
+        CASE WHEN outcome = 'returned' THEN CASE WHEN returns < 2 THEN 'pending' ELSE 'retry' END
+             ELSE outcome END AS wanted
+    FROM mail
 ), verdict AS (
     SELECT *,
         CASE WHEN log IS NULL THEN CASE WHEN is_first_unlogged THEN %(in_hand)s ELSE 'pending' END
-             WHEN outcome = 'returned' THEN 'pending'
-             WHEN outcome = 'retry' AND attempts - %(counted)s >= %(max_retries)s THEN 'failed'
-             ELSE outcome END AS status,
-        CASE WHEN log IS NULL THEN is_first_unlogged AND %(in_hand)s = 'uncertain'
-             ELSE outcome <> 'returned' END AS is_attempt
-    FROM mail
+             WHEN wanted = 'retry' AND is_attempt AND attempts - %(counted)s >= %(max_retries)s THEN 'failed'
+             ELSE wanted END AS status
+    FROM counted
 ), moved AS (
     UPDATE sending_queuedemail queue SET
         status = verdict.status,
@@ -67,7 +86,7 @@ WITH held AS (
     UPDATE sending_queuedemail mail
     SET status = 'pending', account_id = NULL, batch_id = NULL, position = NULL
     FROM held
-    WHERE mail.batch_id = held.id AND mail.status = 'sending' AND {which} = %(value)s
+    WHERE mail.batch_id = held.id AND mail.status = 'sending' AND {which} = ANY(%(values)s)
       AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
                       WHERE log.batch_id = held.id AND log.queued_email_id = mail.id)
 )
@@ -153,6 +172,7 @@ def _apply_ledger(batch: int, expected: str, in_hand: str, only: int | None = No
                 "only": only,
                 "max_retries": pacing.max_retries,
                 "retry_interval": pacing.retry_interval,
+                "most_returns": MOST_RETURNS,
             },
         )
         rows = cursor.fetchall()
@@ -171,18 +191,25 @@ def hand_back_account(batch: int, token: UUID, account: int) -> bool:
     batch must stay the only one that can be in doubt. False: the batch is not this worker's any
     more, nothing was given back, and no mail may follow.
     """
-    return _hand_back(batch, token, "mail.account_id", account)
+    return _hand_back(batch, token, "mail.account_id", [account])
 
 
 def hand_back_campaign(batch: int, token: UUID, campaign: int) -> bool:
     """Gives the batch's unstarted mails of a campaign back to the queue; see hand_back_account."""
-    return _hand_back(batch, token, "mail.campaign_id", campaign)
+    return _hand_back(batch, token, "mail.campaign_id", [campaign])
 
 
-def _hand_back(batch: int, token: UUID, which: str, value: int) -> bool:
+def hand_back_mails(batch: int, token: UUID, mails: Iterable[int]) -> bool:
+    """Gives these unstarted mails (ids) of the batch back to the queue; see hand_back_account."""
+    return _hand_back(batch, token, "mail.id", mails)
+
+
+def _hand_back(batch: int, token: UUID, which: str, values: Iterable[int]) -> bool:
     def write() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute(HAND_BACK.format(which=which), {"batch": batch, "token": token, "value": value})
+            cursor.execute(
+                HAND_BACK.format(which=which), {"batch": batch, "token": token, "values": list(values)}
+            )
             return bool(cursor.fetchone()[0])
 
     return patiently(write)

@@ -22,6 +22,8 @@ from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Tally
 from sending.uncertain import Expected, Next
 
 STATES = QueuedEmail.Status.values
+STUCK = "stuck"  # the heartbeat that tells since when due mail lies still (health.note_stuck)
+STUCK_FOR = timedelta(seconds=45)  # longer than a wake-up takes, shorter than from one look to the next
 OPEN = ("pending", "sending", "retry", "uncertain")
 
 
@@ -31,6 +33,7 @@ class _Seen:
 
     now: datetime
     alive: bool
+    stuck: bool
     pacing: Pacing
     accounts: dict[int, dict[str, Any]]
     retries: dict[int, datetime]
@@ -50,6 +53,7 @@ def queue_status() -> dict[str, Any]:
     seen = _Seen(
         now=timezone.localtime(now),
         alive=is_alive(last_sign(), now),
+        stuck=seen_stuck(now),
         pacing=Pacing.objects.first() or Pacing(),
         accounts=_accounts(by_account, now),
         retries=_next_retries(by_campaign),
@@ -62,17 +66,22 @@ def queue_status() -> dict[str, Any]:
         "campaigns": told,
         "accounts": list(seen.accounts.values()),
         "alive": seen.alive,
-        "waiting": _why(total, seen, seen.accounts.values(), _waiting(campaigns, by_campaign)),
+        "waiting": _why_all(total, seen, _waiting(campaigns, by_campaign)),
     }
 
 
 def is_alive(beat: Heartbeat | None, now: datetime) -> bool:
     """Whether the last sign of life is fresh by Postgres' clock (`now`), and not of a failure.
 
-    The dispatcher beats at least every 30 s; three missed beats are no hiccup.
+    The dispatcher beats with each pulse of a cluster, every 15 s; six missed beats are no hiccup.
     """
     limit = timedelta(seconds=settings.SILENT_AFTER)
     return beat is not None and beat.at > now - limit and not beat.outcome.startswith("failed")
+
+
+def seen_stuck(now: datetime) -> bool:
+    """Whether due mail was seen to lie still, and not just a moment ago."""
+    return Heartbeat.objects.filter(job=STUCK, at__lt=now - STUCK_FOR).exists()
 
 
 def last_sign() -> Heartbeat | None:
@@ -173,10 +182,12 @@ def _campaigns() -> list[Any]:
 def _tell_campaigns(
     campaigns: list[Any], by_campaign: dict[int, Counter[str]], seen: _Seen
 ) -> list[dict[str, Any]]:
-    told, earlier = [], 0
+    told: list[dict[str, Any]] = []
+    earlier: list[set[int]] = []  # the ready accounts of each that goes first
     for campaign in campaigns:
         counts = by_campaign[campaign.pk]
         accounts = _accounts_of(campaign, seen)
+        ready = {account["id"] for account in accounts if account["state"] == "ready"}
         told.append(
             {
                 "id": campaign.pk,
@@ -185,13 +196,22 @@ def _tell_campaigns(
                 "scheduled_at": campaign.scheduled_at,
                 "account_ids": [account["id"] for account in accounts],
                 **_by_state(counts),
-                "ahead": earlier,
-                "waiting": _why(counts, seen, accounts, [campaign], earlier, campaign.pk),
+                "ahead": len(earlier),
+                "waiting": _why(
+                    counts, seen, accounts, [campaign], _in_the_way(earlier, ready, seen), campaign.pk
+                ),
             }
         )
-        goes_first = _may_send(campaign, seen) and any(a["state"] == "ready" for a in accounts)
-        earlier += bool(counts["pending"] and goes_first)
+        if counts["pending"] and ready and _may_send(campaign, seen):
+            earlier.append(ready)
     return told
+
+
+def _in_the_way(earlier: list[set[int]], ready: set[int], seen: _Seen) -> int:
+    """How many earlier campaigns a campaign has to wait for: none where an account is its own, and has its
+    own batches."""
+    has_own = seen.pacing.scope == Pacing.Scope.ACCOUNT and bool(ready.difference(*earlier))
+    return 0 if has_own else len(earlier)
 
 
 def _accounts_of(campaign: Any, seen: _Seen) -> list[dict[str, Any]]:
@@ -204,6 +224,12 @@ def _campaign_status(campaign: Any, counts: Counter[str]) -> str:
     if campaign.status == "sending" and not any(counts[state] for state in OPEN):
         return "finished"
     return campaign.status
+
+
+def _why_all(counts: Counter[str], seen: _Seen, campaigns: list[Any]) -> str:
+    """The sentence for all campaigns that wait; about the accounts of those that may send."""
+    used = {a["id"]: a for c in campaigns if _may_send(c, seen) for a in _accounts_of(c, seen)}
+    return _why(counts, seen, used.values(), campaigns)
 
 
 def _waiting(campaigns: list[Any], by_campaign: dict[int, Counter[str]]) -> list[Any]:
@@ -234,6 +260,7 @@ def _why(
     facts = waiting.Facts(
         now=seen.now,
         alive=seen.alive,
+        stuck=seen.stuck,
         pending=counts["pending"],
         retry=counts["retry"],
         uncertain=counts["uncertain"],

@@ -176,8 +176,12 @@ def _looked(plan: Plan, now: datetime) -> str:
         return _("Not looked for yet.") if plan.next == Next.LOOK else _("Not looked for.")
     result = plan.last_problem or (_("it is there.") if plan.next == Next.FOUND else _("not there."))
     told = {"count": number(plan.looks), "at": moment(plan.last_at, now), "result": result}
-    many = "Looked %(count)s times, last %(at)s: %(result)s"
-    return ngettext("Looked once, %(at)s: %(result)s", many, plan.looks) % told
+    return (
+        ngettext(
+            "Looked once, %(at)s: %(result)s", "Looked %(count)s times, last %(at)s: %(result)s", plan.looks
+        )
+        % told
+    )
 
 
 def _what_next(mail: QueuedEmail, account: SmtpAccount, plan: Plan, now: datetime) -> str:
@@ -197,8 +201,11 @@ def _why_a_person(mail: QueuedEmail, account: SmtpAccount, plan: Plan) -> str:
     if account.when_unproven == "resend":
         if getattr(mail.campaign, "status", "") == "cancelled":
             return _("A person decides: its campaign is cancelled.")
-        many = "A person decides: it was tried %(count)s times."
-        text = ngettext("A person decides: it was tried once.", many, mail.attempts)
+        text = ngettext(
+            "A person decides: it was tried once.",
+            "A person decides: it was tried %(count)s times.",
+            mail.attempts,
+        )
         return text % {"count": number(mail.attempts)}
     if not (account.imap_host and account.username):
         return _("A person decides: the account has no IMAP host to look for it.")

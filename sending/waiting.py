@@ -82,6 +82,7 @@ class Facts:
 
     now: datetime
     alive: bool
+    stuck: bool = False
     pending: int = 0
     retry: int = 0
     uncertain: int = 0
@@ -111,8 +112,10 @@ def why_it_waits(facts: Facts) -> str:
         )
     if facts.uncertain:
         told = {"count": number(facts.uncertain), "kinds": ", ".join(_uncertain(facts))}
-        many = "%(count)s uncertain: %(kinds)s"
-        parts.append(ngettext("%(count)s uncertain: %(kinds)s", many, facts.uncertain) % told)
+        parts.append(
+            ngettext("%(count)s uncertain: %(kinds)s", "%(count)s uncertain: %(kinds)s", facts.uncertain)
+            % told
+        )
     return "; ".join(parts)
 
 
@@ -134,6 +137,8 @@ def _uncertain(facts: Facts) -> list[str]:
 
 def _reasons(facts: Facts) -> list[str]:
     reasons = [] if facts.alive else [_("sending is not running: start qcluster")]
+    if facts.alive and facts.stuck:
+        reasons.append(_("sending is stuck, see the log of qcluster"))
     reasons += _held_campaigns(facts)
     if any(campaign.may_send(facts.now) for campaign in facts.campaigns):
         blocked = _blocked_accounts(facts)
@@ -160,8 +165,9 @@ def _held_campaigns(facts: Facts) -> list[str]:
         text = ngettext("%(count)s campaign is cancelled", "%(count)s campaigns are cancelled", count)
         reasons.append(text % {"count": number(count)})
     if count := len(later):
-        many = "%(count)s campaigns start later, the first %(at)s"
-        text = ngettext("%(count)s campaign starts %(at)s", many, count)
+        text = ngettext(
+            "%(count)s campaign starts %(at)s", "%(count)s campaigns start later, the first %(at)s", count
+        )
         reasons.append(text % {"count": number(count), "at": moment(min(later), facts.now)})
     return reasons
 
@@ -213,18 +219,27 @@ def _paused(paused: Sequence[Account], now: datetime) -> list[str]:
     told = {"count": number(len(paused)), "about": "; ".join(about)}
     if not about:
         return [ngettext("%(count)s account is paused", "%(count)s accounts are paused", len(paused)) % told]
-    many = "%(count)s accounts are paused (%(about)s)"
-    return [ngettext("%(count)s account is paused (%(about)s)", many, len(paused)) % told]
+    return [
+        ngettext(
+            "%(count)s account is paused (%(about)s)",
+            "%(count)s accounts are paused (%(about)s)",
+            len(paused),
+        )
+        % told
+    ]
 
 
 def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
     """What happens with the pending mail on the accounts that are ready."""
     ready = sum(account.state == "ready" for account in facts.accounts)
-    if not (ready and facts.alive):
+    if not ready or not facts.alive or facts.stuck:
         return []
     if earlier := facts.earlier:
-        many = "%(count)s campaigns queued earlier go first"
-        text = ngettext("%(count)s campaign queued earlier goes first", many, earlier)
+        text = ngettext(
+            "%(count)s campaign queued earlier goes first",
+            "%(count)s campaigns queued earlier go first",
+            earlier,
+        )
         return [text % {"count": number(earlier)}]
     if some_are_blocked:
         text = ngettext("%(count)s account goes on", "%(count)s accounts go on", ready)
@@ -238,8 +253,14 @@ def _retries(facts: Facts) -> list[str]:
         return []
     told = {"count": number(facts.retry)}
     if facts.retry_at is None or facts.retry_at <= facts.now:
-        many = "%(count)s wait for a retry that is due"
-        return [ngettext("%(count)s waits for a retry that is due", many, facts.retry) % told]
+        return [
+            ngettext(
+                "%(count)s waits for a retry that is due",
+                "%(count)s wait for a retry that is due",
+                facts.retry,
+            )
+            % told
+        ]
     told["at"] = moment(facts.retry_at, facts.now)
     text = ngettext("%(count)s waits for a retry %(at)s", "%(count)s wait for a retry %(at)s", facts.retry)
     return [text % told]

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from django.conf import settings
 from django.db import Error, connection
 
 from accounts.clock import database_now
-from sending import health, lifeline
+from sending import health, lifeline, settle
 from sending.status import last_sign
 
 logger = logging.getLogger("sending")
@@ -27,7 +28,8 @@ logger = logging.getLogger("sending")
 LOOK_EVERY = 5.0  # seconds between two looks at the database
 STEP = 0.2  # seconds between two looks at the child
 DRAIN_WITHIN = 12.0  # seconds for an orderly end; then all that is left of the cluster is killed
-LONGEST_PAUSE = 30.0  # seconds between two starts of a cluster that ends by itself
+RECOVER_EVERY = 5.0  # seconds between two looks for batches of the dead
+LONGEST_PAUSE = 30.0  # seconds between two starts of a cluster that never comes to life
 MOST_PATIENCE = 16  # times the usual one: so rarely is a cluster restarted that no restart cures
 SUPERVISOR = "BATCHWISE_SUPERVISOR"  # the environment variable that tells the child our process id
 
@@ -43,6 +45,7 @@ class Judge:
     patience: int = 1  # times the usual one
     since: datetime | None = None
     stuck_since: datetime | None = None
+    has_lived: bool = False  # whether the cluster that runs now has shown life
 
     def begin(self) -> None:
         """Starts afresh: the cluster, or the database, was away."""
@@ -54,6 +57,7 @@ class Judge:
         since = self.since = self.since or now
         is_stuck = health.is_stuck(now)
         self.stuck_since = (self.stuck_since or now) if is_stuck else None
+        self.has_lived |= bool(pulse and pulse > since)
         if pulse and pulse > since and sign and sign.at > since and not is_stuck:
             self.patience = 1
         if now - max(pulse or since, since) > self.patience * timedelta(seconds=settings.WATCHDOG_AFTER):
@@ -82,12 +86,12 @@ class Watchdog:
         """Returns when the cluster has ended on our word."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._end)
+        threading.Thread(target=_recover_for_ever, daemon=True).start()
         while not self.is_told_to_end:
             cluster = self._start()
-            started = time.monotonic()
             self._watch(cluster)
             self._stop(cluster)
-            self._rest(time.monotonic() - started, has_failed=cluster.returncode != 0)
+            self._rest(is_well=self.judge.has_lived or cluster.returncode == 0)
 
     def _end(self, *_: object) -> None:
         self.is_told_to_end = True
@@ -95,6 +99,7 @@ class Watchdog:
     def _start(self) -> subprocess.Popen[bytes]:
         connection.close()
         self.judge.begin()
+        self.judge.has_lived = False
         return subprocess.Popen(
             [sys.executable, settings.BASE_DIR / "manage.py", "qcluster"],
             env={**os.environ, SUPERVISOR: str(os.getpid())},
@@ -113,7 +118,7 @@ class Watchdog:
                     logger.error("The cluster is started anew: %s", reason)
                     self.judge.be_more_patient()
                     return
-                next_look = time.monotonic() + min(LOOK_EVERY, settings.WATCHDOG_AFTER / 4)
+                next_look = time.monotonic() + min(LOOK_EVERY, settings.PULSE_EVERY)
             time.sleep(STEP)
 
     def _look(self) -> str:
@@ -136,15 +141,29 @@ class Watchdog:
             os.killpg(cluster.pid, signal.SIGKILL)
         cluster.wait()
 
-    def _rest(self, lived: float, *, has_failed: bool) -> None:
+    def _rest(self, *, is_well: bool) -> None:
         """A cluster that can't even start is not tried again and again without a pause."""
-        if lived > LONGEST_PAUSE or not has_failed:
+        if is_well:
             self.pause = 1.0
             return
         ends = time.monotonic() + self.pause
         self.pause = min(2 * self.pause, LONGEST_PAUSE)
         while time.monotonic() < ends and not self.is_told_to_end:
             time.sleep(STEP)
+
+
+def _recover_for_ever() -> None:
+    """Settles the batches of workers that died, in a thread: whatever the cluster is, it is at work.
+
+    So a lease that ran out is seen to within seconds, even while the cluster is wedged or starts anew.
+    """
+    while True:
+        try:
+            settle.recover()
+        except Exception as error:
+            logger.warning("The watchdog can't recover batches: %s", type(error).__name__)
+            connection.close()
+        time.sleep(RECOVER_EVERY)
 
 
 def _lives(group: int) -> bool:

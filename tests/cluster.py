@@ -2,17 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
-from urllib.parse import quote, urlencode
 
 import psutil
+import psycopg
 from django.db import connection
+
+from config.processes import children, cluster_of, database_url, kill_all, launch, wait_until
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,13 +24,8 @@ class Cluster:
 
     def __init__(self, environment: dict[str, str], command: str = "qcluster"):
         self._log = TemporaryFile("w+")  # noqa: SIM115 - read until the test ends
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", command],
-            cwd=ROOT,
-            env={**os.environ, "DATABASE_URL": database_url(), "PYTHONUNBUFFERED": "1", **environment},
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+        self.process = launch(
+            "manage.py", command, log=self._log, **{"DATABASE_URL": database_url(), **environment}
         )
 
     @property
@@ -42,15 +36,13 @@ class Cluster:
 
     def main(self) -> psutil.Process | None:
         """Under a watchdog: the main process of the cluster that runs now."""
-        children = psutil.Process(self.process.pid).children()
-        return next((child for child in children if _is_cluster(child)), None)
+        return cluster_of(self.process.pid)
 
     def kill_tree(self) -> None:
         """kill -9 of all that this process started, and what these started."""
         with suppress(psutil.NoSuchProcess):
-            for process in psutil.Process(self.process.pid).children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    process.kill()
+            main = psutil.Process(self.process.pid)
+            kill_all([main, *children(main, recursive=True)])
         self.kill_group()
 
     def kill_group(self) -> None:
@@ -65,13 +57,6 @@ class Cluster:
         self.process.wait(timeout)
 
 
-def _is_cluster(process: psutil.Process) -> bool:
-    """Whether it is qcluster's, and not what ran for a moment to look something up."""
-    with suppress(psutil.NoSuchProcess):
-        return "qcluster" in " ".join(process.cmdline())
-    return False
-
-
 def family(main: psutil.Process) -> list[psutil.Process]:
     """A cluster's sentinel, then its workers, monitor and pusher in the order of their start.
 
@@ -82,27 +67,27 @@ def family(main: psutil.Process) -> list[psutil.Process]:
     return [sentinel, *sorted(sentinel.children(), key=lambda process: process.pid)]
 
 
-def has_ended(process: psutil.Process) -> bool:
-    """Whether it does not run any more; nobody may have buried it."""
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
+@contextmanager
+def closed_database() -> Iterator[None]:
+    """The test's database lets nobody in, and throws out who is in."""
+    name = connection.settings_dict["NAME"]
+    connection.close()
+    with psycopg.connect(dbname="postgres", autocommit=True, **login()) as server:
+        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            yield
+        finally:
+            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 
 
-def database_url() -> str:
-    """The DATABASE_URL of the database that this test runs on."""
-    settings = connection.settings_dict
-    login = quote(settings["USER"] or "", safe="")
-    if settings["PASSWORD"]:
-        login += ":" + quote(settings["PASSWORD"], safe="")
-    where = urlencode({name.lower(): settings[name] for name in ("HOST", "PORT") if settings[name]})
-    return f"postgres://{login}@/{settings['NAME']}?{where}"
+def login() -> dict[str, str | None]:
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    return {key: connection.settings_dict[name] or None for key, name in names.items()}
 
 
 def wait_for(fact: Callable[[], object], timeout: float = 60, what: str = "") -> None:
     """Returns as soon as fact() is true; fails the test after so many seconds."""
-    ends = time.monotonic() + timeout
-    while not fact():
-        assert time.monotonic() < ends, f"waited {timeout:g} s in vain: {what or fact}"
-        time.sleep(0.05)
+    assert wait_until(fact, timeout), f"waited {timeout:g} s in vain: {what or fact}"

@@ -4,6 +4,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -60,10 +62,19 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
     return context
 
 
-def certificate_for(authority: trustme.CA, name: str) -> ssl.SSLContext:
-    """A server's context with a certificate for this name or address."""
+@pytest.fixture
+def trusted(authority: trustme.CA, settings: Any, tmp_path: Path) -> trustme.CA:
+    """That authority, trusted through SMTP_CA_FILE."""
+    path = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(path))
+    settings.SMTP_CA_FILE = str(path)
+    return authority
+
+
+def certificate_for(authority: trustme.CA, *names: str, **options: Any) -> ssl.SSLContext:
+    """A server's context with a certificate for these names or addresses (options: trustme's issue_cert)."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(name).configure_cert(context)
+    authority.issue_cert(*names, **options).configure_cert(context)
     return context
 
 

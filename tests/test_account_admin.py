@@ -2,15 +2,20 @@
 
 import logging
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth.models import Permission, User
 from django.db import connection
+from django.forms import model_to_dict
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.actions import pause_account
+from accounts.admin import SmtpAccountAdmin
+from accounts.forms import SmtpAccountForm
 from accounts.models import SmtpAccount
 from campaigns import actions as campaign_actions
 from config.demo.smtp_server import LocalSmtpServer
@@ -236,3 +241,16 @@ def test_an_account_that_sent_nothing_is_deleted(admin_client: Client) -> None:
         cancelled.accounts.add(used)
     admin_client.post(reverse("admin:accounts_smtpaccount_delete", args=[account.pk]), {"post": "yes"})
     assert SmtpAccount.objects.get() == other
+
+
+def test_saving_the_form_does_not_undo_a_pause_that_a_worker_wrote_meanwhile(rf):
+    account = make_account(username="me", password="old")
+    values = {name: "" if value is None else value for name, value in model_to_dict(account).items()}
+    filled = SmtpAccountForm(instance=account, data={**values, "daily_limit": 7})
+    assert filled.is_valid(), filled.errors
+    pause_account(account.pk, "Wrong password.")
+    request = rf.post("/")
+    request.user, request._messages = User(), SimpleNamespace(add=lambda *args: None)
+    SmtpAccountAdmin(SmtpAccount, site).save_model(request, filled.save(commit=False), filled, change=True)
+    account = SmtpAccount.objects.get()
+    assert (account.pause_reason, account.daily_limit) == ("Wrong password.", 7)

@@ -1,6 +1,5 @@
 """TLS: the password goes to nobody who can't prove to be the server; each cause is told apart."""
 
-import ssl
 from datetime import UTC, datetime
 
 import pytest
@@ -12,24 +11,11 @@ from accounts.models import SmtpAccount
 from config.demo.smtp_server import LocalSmtpServer
 from tests.factories import make_account
 from tests.odd_server import GREETING, odd_server
+from tests.smtp_fixtures import certificate_for
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "Xq7-never-shown"
 NAMES = ("localhost", "127.0.0.1")
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-@pytest.fixture
-def trusted(authority, settings, tmp_path):
-    """The authority, trusted through SMTP_CA_FILE."""
-    path = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(path)
-    settings.SMTP_CA_FILE = str(path)
-    return authority
 
 
 @pytest.fixture
@@ -44,8 +30,7 @@ def serve(attempts):
     servers = []
 
     def start(authority: trustme.CA, *names: str, implicit: bool, **options) -> LocalSmtpServer:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        authority.issue_cert(*names, **options).configure_cert(context)
+        context = certificate_for(authority, *names, **options)
         server = LocalSmtpServer(
             {"me": PASSWORD}, tls=context, implicit=implicit,
             script=lambda phase, login, _: attempts.append(login) if phase == "auth" else None,
@@ -78,11 +63,9 @@ def test_a_server_with_a_trusted_certificate_is_spoken_to(trusted, serve, attemp
 
 
 @both_ways
-def test_mail_goes_through_tls_with_a_context_of_the_callers_own(authority, serve, implicit):
+def test_mail_goes_through_tls_with_a_context_of_the_callers_own(authority, trusting, serve, implicit):
     server = serve(authority, *NAMES, implicit=implicit)
-    context = ssl.create_default_context()
-    authority.configure_trust(context)
-    connection = SmtpConnection(account_on(server, security_of(implicit)), tls_context=context)
+    connection = SmtpConnection(account_on(server, security_of(implicit)), tls_context=trusting)
     connection.open()
     connection.send("news@sender.example", "person1@example.com", b"Subject: Hello\r\n\r\nHi\r\n")
     connection.close()
@@ -153,10 +136,9 @@ def test_starttls_that_is_stripped_ends_before_the_password(attempts):
 
 
 @pytest.mark.parametrize("extra", [b"", b"250-odd\r\n250 AUTH PLAIN\r\n235 welcome\r\n"])
-def test_what_was_said_before_tls_counts_for_nothing(authority, extra):
+def test_what_was_said_before_tls_counts_for_nothing(authority, trusting, extra):
     """CVE-2011-0411: replies sent in clear, ahead of TLS, must not be taken for the server's."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert(*NAMES).configure_cert(context)
+    context = certificate_for(authority, *NAMES)
     heard = []
 
     def talk(caller):
@@ -170,14 +152,12 @@ def test_what_was_said_before_tls_counts_for_nothing(authority, extra):
             secured.sendall(b"250 odd\r\n")
             heard.append(secured.recv(65536))
 
-    trust = ssl.create_default_context()
-    authority.configure_trust(trust)
     with odd_server(talk) as port:
         account = make_account(
             port=port, host="127.0.0.1", security="starttls", username="me", password=PASSWORD
         )
         with pytest.raises(SmtpFailure):
-            SmtpConnection(account, timeout=5, tls_context=trust).open()
+            SmtpConnection(account, timeout=5, tls_context=trusting).open()
     assert not any(b"AUTH" in line for line in heard)
 
 
@@ -185,5 +165,5 @@ def test_a_file_of_authorities_that_is_not_there_is_told(settings):
     settings.SMTP_CA_FILE = "/nowhere/authorities.pem"
     with LocalSmtpServer() as server:
         found = check_account(account_on(server, "tls"))
-    assert (found.phase, found.problem) == ("tls", "SMTP_CA_FILE can't be used: No such file or directory")
+    assert (found.phase, found.problem) == ("tls", "SMTP_CA_FILE can't be used: No such file or directory.")
     assert found.cure == "Correct SMTP_CA_FILE, or leave it empty."

@@ -12,7 +12,9 @@ NOON = 1_800_000_000.0
 
 
 def mail(number, status="sent", batch=1):
-    return Mail(number, "c1", f"person{number}@example.com", status, batch, f"<{number}@sender.example>")
+    return Mail(
+        number, "c1", f"person{number}@example.com", status, batch, f"<{number}@sender.example>", "a1"
+    )
 
 
 def acceptance(number, at=NOON):
@@ -135,18 +137,80 @@ def test_a_mail_that_crashes_its_server_and_counts_as_sent_is_told(kept):
     assert judge(replace(poisonous, accepted=accepted)).broken == ["1 sent, though poisonous: 1"]
 
 
-def test_with_a_sent_folder_a_mail_may_be_resolved_if_it_was_uncertain_first(kept):
-    found = replace(doctored(kept, 4, status="sent"), has_sent_folder=True)
+@pytest.mark.parametrize("rule", ["hold", "resend"])
+def test_with_a_sent_folder_a_mail_may_be_resolved_if_it_was_uncertain_first(kept, rule):
+    found = replace(doctored(kept, 4, status="sent"), rules={"a1": rule})
     assert judge(found).hidden == []
-    assert judge(found).resolved == [4]
-    assert judge(replace(found, has_sent_folder=False)).hidden == [4]
+    assert judge(found).doubts[rule].found == [4]
+    assert judge(replace(found, rules={})).hidden == [4]
     silent = [entry for entry in found.ledger if entry.mail != 4]
     assert judge(replace(found, ledger=silent)).hidden == [4]
 
 
-def test_with_a_sent_folder_nearly_all_must_be_resolved(kept):
-    verdict = judge(replace(kept, has_sent_folder=True))
-    assert verdict.broken == ["only 0.0% of what was uncertain was resolved automatically"]
+def doubtful(facts, rule, *mails, accepted=()):
+    """These mails besides, each uncertain once in batch 9; the accepted ones."""
+    doubts = [Entry(m.id, 9, "a1", "dot", "uncertain") for m in mails]
+    return replace(
+        facts,
+        queued=facts.queued + len(mails),
+        mails=[*facts.mails, *mails],
+        ledger=[*facts.ledger, *doubts],
+        accepted=[*facts.accepted, *(acceptance(number) for number in accepted)],
+        limits=limits(99),
+        rules={"a1": rule},
+    )
+
+
+def test_under_the_rule_hold_what_was_never_accepted_waits_for_a_person(kept):
+    held = doubtful(kept, "hold", *(mail(n, "uncertain", 9) for n in range(10, 20)))
+    verdict = judge(doctored(held, 4, status="sent"))
+    assert verdict.broken == []
+    assert verdict.doubts["hold"].found == [4]
+    assert verdict.doubts["hold"].held == [5, *range(10, 20)]
+
+
+def test_under_the_rule_resend_nothing_may_be_left_to_a_person(kept):
+    left = doubtful(kept, "resend", mail(10, "uncertain", 9), mail(11, "uncertain", 9))
+    verdict = judge(doctored(left, 4, status="sent"))
+    assert verdict.doubts["resend"].held == [5, 10, 11]
+    assert verdict.broken == ["3 left to a person (25.0% settled), under the rule resend: 5, 10, 11"]
+
+
+@pytest.mark.parametrize("rule", ["hold", "resend"])
+def test_under_both_rules_what_was_accepted_must_be_found(kept, rule):
+    accepted = (10, 11)
+    left = doubtful(kept, rule, *(mail(n, "uncertain", 9) for n in accepted), accepted=accepted)
+    verdict = judge(doctored(doctored(left, 4, status="sent"), 5, status="failed"))
+    assert verdict.doubts[rule].missed == [10, 11]
+    assert verdict.broken == [f"2 left to a person (33.3% settled), under the rule {rule}: 10, 11"]
+
+
+def test_a_mail_that_was_sent_again_and_accepted_then_is_no_duplicate_and_one_accepted_before_is(kept):
+    again = doubtful(kept, "resend", mail(10, "sent", 12), accepted=[10])
+    again = replace(again, ledger=[*again.ledger, Entry(10, 12, "a1", "dot", "sent")])
+    again = doctored(again, 4, status="sent")
+    verdict = judge(again)
+    assert verdict.doubts["resend"].sent_again == [10]
+    assert verdict.broken == []
+    twice = judge(replace(again, accepted=[*again.accepted, acceptance(10, NOON + 60)]))
+    assert twice.doubts["resend"].duplicated == [10]
+    assert twice.broken == [
+        "1 accepted more than once: 10",
+        "1 accepted twice after a doubt, under the rule resend: 10",
+    ]
+
+
+def test_a_mail_whose_worker_died_and_that_was_sent_again_counts_among_those_sent_again(kept):
+    died = doubtful(kept, "resend", mail(10, "failed", 12))
+    died = replace(
+        died,
+        ledger=[
+            *kept.ledger,
+            Entry(10, 9, "a1", "resolution", "uncertain"),
+            Entry(10, 12, "a1", "rcpt", "failed"),
+        ],
+    )
+    assert judge(died).doubts["resend"].sent_again == [10]
 
 
 def test_the_log_gives_back_what_was_written(tmp_path):

@@ -113,6 +113,6 @@ def test_schedules_are_synced_and_a_cluster_dispatches_at_once(server, start_clu
     Schedule.objects.create(name="old", func="sending.jobs.gone", schedule_type="O")
     queue(server, 1)
     start_cluster()
-    wait_for(lambda: states() == {"sent": 1}, timeout=25)  # the first tick comes after 30 s
+    wait_for(lambda: states() == {"sent": 1}, timeout=25)
     assert set(Schedule.objects.values_list("name", flat=True)) == {*schedules.SCHEDULES, *schedules.OTHERS}
     wait_for(lambda: not OrmQ.objects.exists())

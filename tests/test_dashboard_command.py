@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 from io import StringIO
-from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
 from django.core.management import call_command
 
+from config.processes import database_url
 from tests.factories import make_account
 from tests.queue_rows import make_queue, make_sent, queued
 
@@ -74,7 +74,7 @@ def test_watch_looks_again_until_ctrl_c_and_ends_well():
     command = [sys.executable, "manage.py", "queue_status", "--json", "--watch"]
     process = subprocess.Popen(
         command, cwd=settings.BASE_DIR, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "DATABASE_URL": _test_database_url()},
+        env={**os.environ, "DATABASE_URL": database_url()},
     )  # fmt: skip
     assert process.stdout is not None
     looks = [json.loads(process.stdout.readline()) for _ in range(2)]
@@ -90,16 +90,9 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(arguments: tuple[str, ...
     process = subprocess.Popen(
         [sys.executable, "manage.py", "queue_status", *arguments],
         cwd=settings.BASE_DIR, stdout=writing, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "DATABASE_URL": _test_database_url()},
+        env={**os.environ, "DATABASE_URL": database_url()},
     )  # fmt: skip
     os.close(writing)
     os.close(reading)
     _, errors = process.communicate(timeout=60)
     assert (process.returncode, errors) == (0, "")
-
-
-def _test_database_url() -> str:
-    database = settings.DATABASES["default"]
-    where = {"host": database["HOST"], "password": database.get("PASSWORD"), "port": database.get("PORT")}
-    options = urlencode({key: value for key, value in where.items() if value})
-    return f"postgres://{database['USER']}@/{database['NAME']}?{options}"

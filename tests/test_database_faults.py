@@ -243,3 +243,10 @@ def test_a_batch_whose_mails_cannot_be_read_goes_back_whole(smtp_server, fault, 
     send_next()
     assert states() == ["sent"] * 3
     assert QueuedEmail.objects.filter(attempts=1).count() == 3
+
+
+def test_a_process_that_froze_in_a_transaction_loses_its_locks_in_time():
+    """Else recovery would wait for what a frozen worker, or recoverer, has locked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('idle_in_transaction_session_timeout')::interval")
+        assert cursor.fetchone()[0].total_seconds() == 30

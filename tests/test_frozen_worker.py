@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from accounts.clock import steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.phases import Phase
 from config.demo.smtp_server import LocalSmtpServer
@@ -18,17 +19,17 @@ def test_nothing_is_sent_once_the_lease_has_run_out():
         connection = SmtpConnection(make_account(port=server.port))
         connection.open()
         with pytest.raises(SmtpFailure) as failure:
-            connection.send(*MAIL, ends=time.monotonic())
+            connection.send(*MAIL, ends=steady_time())
         assert (failure.value.phase, failure.value.after_dot) == (Phase.MAIL, False)
         assert not server.received
 
 
 def test_the_dot_is_not_sent_when_the_lease_runs_out_while_the_mail_is_handed_over():
     with LocalSmtpServer() as server:
-        ends = time.monotonic() + 1
+        ends = steady_time() + 1
 
         def freeze(phase: str, login: str, rcpt: str) -> None:
-            while phase == "data" and time.monotonic() < ends:
+            while phase == "data" and steady_time() < ends:
                 time.sleep(0.05)
 
         server.script = freeze
@@ -38,3 +39,10 @@ def test_the_dot_is_not_sent_when_the_lease_runs_out_while_the_mail_is_handed_ov
             connection.send(*MAIL, ends=ends)
         assert (failure.value.phase, failure.value.after_dot) == (Phase.DATA, False)
         assert not server.received
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="this OS has no clock that counts on")
+def test_the_time_of_a_suspended_host_counts():
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
+    now = steady_time()
+    assert before <= now <= time.clock_gettime(time.CLOCK_BOOTTIME)

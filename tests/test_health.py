@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -12,9 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import SmtpAccount
+from campaigns import actions
 from campaigns.models import Campaign
 from config.demo.processes import free_port
-from sending.models import Batch, Heartbeat
+from sending import health, jobs
+from sending.models import Batch, Heartbeat, SendLog
+from sending.sender import send_batch
+from sending.status import queue_status
+from tests.batches import claim, queue, states
 from tests.cluster import ROOT
 from tests.factories import make_account
 from tests.queue_rows import beat, make_queue, make_sent, queued
@@ -70,19 +76,73 @@ def test_workers_that_are_all_busy_sending_prove_life(client):
     assert ask(client) == (200, WELL)
 
 
-def test_mail_that_is_due_and_lies_still_is_a_wedge(client):
+def seen_for_a_minute():
+    """The recover job looks each minute, and remembers."""
+    health.note_stuck()
+    Heartbeat.objects.filter(job="stuck").update(at=timezone.now() - timedelta(minutes=1))
+    health.note_stuck()
+
+
+def test_mail_that_is_due_and_lies_still_for_a_while_is_a_wedge_until_it_moves(client):
+    beat()
+    account = make_account()
+    due = due_for(AN_HOUR)
+    assert ask(client) == (200, WELL)
+    health.note_stuck()
+    assert ask(client) == (200, WELL)
+    seen_for_a_minute()
+    assert ask(client) == (503, {**WELL, "stuck": True})
+    assert queue_status()["waiting"] == "3 waiting: sending is stuck, see the log of qcluster"
+    make_sent(due, account, 1)
+    assert ask(client) == (200, WELL)
+    health.note_stuck()
+    assert "stuck" not in queue_status()["waiting"]
+
+
+def test_the_recover_job_sees_a_wedge(client):
     beat()
     make_account()
     due_for(AN_HOUR)
+    jobs.recover()
+    Heartbeat.objects.filter(job="stuck").update(at=timezone.now() - timedelta(minutes=1))
     assert ask(client) == (503, {**WELL, "stuck": True})
 
 
-def test_a_batch_or_a_ledger_row_of_late_shows_that_mail_moves(client):
+def test_a_campaign_resumed_a_moment_ago_is_no_wedge(client):
+    beat()
+    make_account()
+    due = due_for(AN_HOUR, status="paused")
+    health.note_stuck()
+    actions.resume_campaign(due)
+    assert ask(client) == (200, WELL)
+
+
+def test_batches_that_fail_again_and_again_before_their_first_mail_are_a_wedge(client, settings):
+    settings.SENDING_COMPOSER = "campaigns.composing.no_such_function"
+    make_account()
+    Campaign.objects.filter(pk=queue(3).pk).update(queued_at=timezone.now() - AN_HOUR)
+    for _ in range(2):
+        with pytest.raises(ImportError):
+            send_batch(claim().pk)
+    Batch.objects.update(created=timezone.now())
+    beat()
+    seen_for_a_minute()
+    assert states() == ["pending"] * 3
+    assert ask(client) == (503, {**WELL, "stuck": True})
+
+
+def test_a_batch_at_work_or_a_ledger_row_of_late_shows_that_mail_moves(client):
     beat()
     due = due_for(AN_HOUR)
     make_sent(due, make_account(), 1)
+    seen_for_a_minute()
     assert ask(client) == (200, WELL)
-    Batch.objects.all().update(created=timezone.now() - AN_HOUR)
+    SendLog.objects.update(at=timezone.now() - AN_HOUR)
+    seen_for_a_minute()
+    assert ask(client) == (503, {**WELL, "stuck": True})
+    batch = Batch.objects.get()
+    batch.started, batch.token = timezone.now(), uuid4()
+    batch.save()
     assert ask(client) == (200, WELL)
 
 
@@ -161,6 +221,7 @@ def test_mail_that_only_waits_is_no_wedge(only_waits, client):
     beat()
     make_account()
     only_waits()
+    seen_for_a_minute()
     assert ask(client) == (200, WELL)
 
 
@@ -222,5 +283,6 @@ def test_watchdog_once_says_it_in_one_line_and_by_its_exit_code(capsys):
     assert capsys.readouterr().out.startswith("Sending is alive: the last sign of life is ")
     make_account()
     due_for(AN_HOUR)
+    seen_for_a_minute()
     with pytest.raises(CommandError, match="Sending is stuck: mail is due, and nothing moves"):
         call_command("watchdog", "--once")

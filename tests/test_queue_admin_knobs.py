@@ -83,10 +83,10 @@ def test_background_jobs_are_not_even_listed_for_others(client, django_user_mode
 
 
 def test_nobody_edits_a_schedule(admin_client):
-    schedule = Schedule.objects.get(name="dispatch")
+    schedule = Schedule.objects.get(name="retry")
     change = f"/admin/django_q/schedule/{schedule.pk}/change/"
     assert admin_client.post(change, {"name": "x", "func": "os.abort"}).status_code == 403
     assert admin_client.post("/admin/django_q/schedule/add/", {"name": "x"}).status_code == 403
     delete = f"/admin/django_q/schedule/{schedule.pk}/delete/"
     assert admin_client.post(delete, {"post": "yes"}).status_code == 403
-    assert Schedule.objects.get(name="dispatch").func == "sending.jobs.dispatch"
+    assert Schedule.objects.get(name="retry").func == "sending.jobs.retry"

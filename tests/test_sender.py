@@ -209,15 +209,15 @@ def test_three_content_refusals_in_a_row_pause_the_campaign_and_the_rest_goes_ba
 
 def test_a_worker_that_froze_before_it_handed_back_sends_nothing_more(server, accounts, script, monkeypatch):
     """While it was frozen, recovery made the first unlogged mail uncertain and gave the others back."""
-    from sending import effects, settle
+    from sending import settle
 
     def freeze_past_the_lease(*args):
         Batch.objects.update(lease="2020-01-01T00:00Z")
         settle.recover()
-        pause(*args)
+        return hand_back(*args)
 
-    pause = effects.pause_account
-    monkeypatch.setattr(effects, "pause_account", freeze_past_the_lease)
+    hand_back = settle.hand_back_account
+    monkeypatch.setattr(settle, "hand_back_account", freeze_past_the_lease)
     script.answers["rcpt", "person1@example.com"] = "421 4.7.0 Try again later"
     send(6)
     assert received(server) == []

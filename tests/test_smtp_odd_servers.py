@@ -1,6 +1,7 @@
 """Servers that keep to no rule: the conversation always ends, in an SmtpFailure, with bounded memory."""
 
 import socket
+import struct
 import threading
 import time
 from contextlib import closing
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts.client import BoundedSmtp
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from tests.odd_server import GREETING, OFFER, Talk, listen_for, odd_server, says
@@ -132,6 +134,50 @@ def test_an_answer_ahead_of_the_dot_keeps_the_dot_back(answer):
     assert (failed.value.phase, failed.value.code, failed.value.after_dot) == ("data", None, False)
     assert failed.value.text == "the server spoke out of turn: " + answer.decode().strip()
     assert not heard[0].endswith(b"\r\n.\r\n")
+
+
+def reset(caller: socket.socket) -> None:
+    """Ends the connection as a process that dies does (RST)."""
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    caller.close()
+
+
+@pytest.mark.parametrize("end", [reset, socket.socket.close])
+@pytest.mark.parametrize("after", [b"", b"Hello\r\n"])
+def test_a_connection_that_is_lost_before_the_dot_leaves_no_doubt(after, end):
+    """RFC 5321 section 4.1.1.4: without the dot nothing may be delivered."""
+    heard = []
+
+    def talk(caller: socket.socket) -> None:
+        for reply in (GREETING, b"250 odd\r\n", b"250 ok\r\n", b"250 ok\r\n"):
+            caller.sendall(reply)
+            caller.recv(65536)
+        time.sleep(0.3)  # so far away is this server
+        caller.sendall(b"354 go\r\n")
+        heard.append(listen_for(caller, after) if after else b"")
+        time.sleep(0.1)  # and so long does the news of its end take
+        end(caller)
+
+    failure = failure_with(talk)
+    assert heard == [after]
+    assert (failure.phase, failure.code, failure.after_dot) == ("data", None, False)
+
+
+def test_a_dot_that_a_lost_connection_does_not_take_leaves_no_doubt():
+    is_greeted = threading.Event()
+
+    def talk(caller: socket.socket) -> None:
+        caller.sendall(GREETING)
+        is_greeted.wait(15)
+        reset(caller)
+
+    client = BoundedSmtp(local_hostname="localhost")
+    with odd_server(talk) as port:
+        client.connect("127.0.0.1", port)
+        is_greeted.set()
+    with closing(client), pytest.raises(SmtpFailure) as failed:
+        SmtpConnection._write_dot(client)
+    assert (failed.value.phase, failed.value.after_dot) == ("data", False)
 
 
 @pytest.mark.parametrize(

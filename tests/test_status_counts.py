@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from sending.models import Heartbeat, QueuedEmail
 from sending.status import queue_status, sent_today
-from tests.factories import make_account, make_campaign
+from tests.factories import make_account, make_campaign, set_pace
 from tests.queue_rows import beat, make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
@@ -175,3 +175,30 @@ def test_sent_today_starts_at_midnight_of_the_servers_time_zone(settings):
     make_sent(campaign, account, 1, since_midnight + timedelta(seconds=30))
     make_queue(campaign, "failed", 1, account)
     assert sent_today() == 1
+
+
+def test_the_sentence_speaks_only_of_accounts_that_the_waiting_mail_may_use():
+    beat()
+    own, _other = make_account("own", daily_limit=1), make_account("other")
+    campaign = queued()
+    campaign.accounts.set([own])
+    make_sent(campaign, own, 1)
+    make_queue(campaign, count=3)
+    status = queue_status()
+    assert status["waiting"] == status["campaigns"][0]["waiting"]
+    assert "goes on" not in status["waiting"]
+
+
+def test_no_campaign_waits_for_an_earlier_one_where_each_account_has_its_own_batches():
+    beat()
+    ones, twos = queued("One"), queued("Two")
+    for number, campaign in enumerate((ones, twos)):
+        campaign.accounts.set([make_account(f"a{number}")])
+        make_queue(campaign, count=30)
+    set_pace(batch_interval=30, scope="all")
+    assert queue_status()["campaigns"][1]["waiting"] == "30 waiting: 1 campaign queued earlier goes first"
+    set_pace(batch_interval=30, scope="account")
+    second = queue_status()["campaigns"][1]
+    assert second["waiting"] == "30 waiting: batches of up to 10 go out every 30 s"
+    twos.accounts.set(ones.accounts.all())
+    assert "queued earlier goes first" in queue_status()["campaigns"][1]["waiting"]

@@ -12,11 +12,11 @@ from django.utils import timezone
 from accounts.actions import pause_account
 from accounts.models import SmtpAccount
 from campaigns import actions
-from sending import ledger
+from sending import ledger, suppression
 from sending.actions import cancel_leftovers
 from sending.models import QueuedEmail, SendLog
 from sending.sender import send_batch
-from tests.batches import accounts_at, claim, people, queue, received, send, states
+from tests.batches import accounts_at, claim, people, queue, received, send, send_next, states
 from tests.factories import make_account, make_campaign, make_list, set_pace
 from tests.smtp_fixtures import USERS
 
@@ -114,7 +114,9 @@ def test_the_fence_knows_an_account_that_may_not_send_as_the_dispatcher_does(smt
         make_account(f"a{number}", is_enabled=enabled, pause_reason=reason, paused_until=until)
     everyone = set(SmtpAccount.objects.values_list("pk", flat=True))
     usable = set(SmtpAccount.objects.usable().values_list("pk", flat=True))
-    stopped = ledger.stopped(ledger.Hold(1, None, 0, [], list(everyone)))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, xmin::text FROM accounts_smtpaccount")
+        stopped = ledger.stopped(ledger.Hold(1, None, 0, {}, dict(cursor.fetchall())))
     assert stopped.accounts == everyone - usable
     assert len(usable) == 4 + len(USERS)
 
@@ -129,3 +131,54 @@ def test_a_rest_does_not_shorten_a_pause_that_another_worker_found(smtp_server):
         pause_account(account.pk, "Third.")
         account.refresh_from_db()
         assert (account.pause_reason, account.paused_until) == ("Third.", None)
+
+
+def test_a_campaign_paused_changed_and_resumed_between_two_mails_goes_on_with_its_new_words(
+    smtp_server, meanwhile
+):
+    meanwhile(2, "UPDATE campaigns_campaign SET text = 'Mended'")
+    send(4)
+    assert states() == ["sent"] * 2 + ["pending"] * 2
+    send_next()
+    assert [b"Mended" in message.raw for message in smtp_server.received] == [False, False, True, True]
+
+
+def test_who_is_suppressed_while_a_batch_is_sent_gets_nothing_and_the_others_do(smtp_server, meanwhile):
+    suppress = (
+        "INSERT INTO sending_suppression (email, reason, source, at) VALUES ('{}', 'manual', '', now())"
+    )
+    meanwhile(
+        2, ";".join(suppress.format(address) for address in ("person2@example.com", "Person3@Example.com"))
+    )
+    send(4)
+    assert states() == ["sent", "sent", "pending", "sent"]
+    claim()
+    assert received(smtp_server) == people(1, 2, 4)
+    assert states() == ["sent", "sent", "suppressed", "sent"]
+
+
+def test_who_was_suppressed_before_the_batch_began_gets_nothing(smtp_server):
+    queue(3)
+    batch = claim()
+    suppression.suppress("person1@example.com", "manual")
+    send_batch(batch.pk)
+    assert received(smtp_server) == people(2, 3)
+
+
+def test_a_limit_that_is_lowered_while_a_batch_is_sent_holds_from_the_next_mail_on(smtp_server, meanwhile):
+    meanwhile(3, ACCOUNT.format("daily_limit = 2"))
+    send(8)
+    assert Counter(message.login for message in smtp_server.received) == {"one": 2, "two": 4}
+    send_next()
+    assert Counter(message.login for message in smtp_server.received) == {"one": 2, "two": 6}
+    assert states() == ["sent"] * 8
+
+
+def test_a_limit_that_was_lowered_before_the_batch_began_holds(smtp_server):
+    queue(8)
+    batch = claim()
+    SmtpAccount.objects.filter(name="one").update(daily_limit=3)
+    send_batch(batch.pk)
+    send_next()
+    assert Counter(message.login for message in smtp_server.received) == {"two": 8}
+    assert states() == ["sent"] * 8

@@ -7,8 +7,10 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import SmtpAccount
 from campaigns.models import Campaign
 from config.demo.smtp_server import Action
-from sending.models import SendLog
-from tests.batches import accounts_at, people, queue, received, send_next, states
+from sending import settle
+from sending.models import QueuedEmail, SendLog
+from sending.retry import retry_due
+from tests.batches import LONG_AGO, accounts_at, people, queue, received, send_all, send_next, states
 from tests.factories import set_pace
 
 pytestmark = pytest.mark.django_db
@@ -95,3 +97,60 @@ def test_nothing_is_asked_where_there_is_no_trouble():
     with CaptureQueriesContext(connection) as captured:
         send_next()
     assert not [query["sql"] for query in captured if '"sending_sendlog"."scope"' in query["sql"]]
+
+
+ABOUT_THE_ACCOUNT = "450 4.7.28 Mail flood detected"
+
+
+def send_at_once(count: int) -> None:
+    """Sends batches, whatever rests."""
+    for _ in range(count):
+        SmtpAccount.objects.update(pause_reason="", paused_until=None)
+        send_next()
+
+
+def test_a_mail_whose_answer_twice_in_a_row_blames_the_account_lets_others_go_first(smtp_script, smtp_server):
+    answers(smtp_script, "rcpt", ABOUT_THE_ACCOUNT, 1)
+    queue(3)
+    send_at_once(1)
+    assert states() == ["pending"] * 3
+    send_at_once(3)
+    assert states() == ["retry", "sent", "sent"]
+    assert received(smtp_server) == people(2, 3)
+    assert QueuedEmail.objects.get(status="retry").attempts == 0
+
+
+def test_a_mail_whose_answer_blames_the_account_for_ever_fails_in_the_end(smtp_script, monkeypatch):
+    monkeypatch.setattr(settle, "MOST_RETURNS", 5)
+    set_pace(max_retries=2)
+    answers(smtp_script, "rcpt", ABOUT_THE_ACCOUNT, 1)
+    queue(1)
+    assert send_all() == 5 + 2 + 1
+    mail = QueuedEmail.objects.get()
+    assert (mail.status, mail.attempts) == ("failed", 3)
+    assert mail.last_reply == ABOUT_THE_ACCOUNT
+
+
+def test_what_befell_an_account_before_the_recipient_was_named_is_never_the_mails_fault(
+    smtp_script, monkeypatch
+):
+    monkeypatch.setattr(settle, "MOST_RETURNS", 2)
+    smtp_script.answers["mail"] = ABOUT_THE_ACCOUNT
+    queue(1)
+    send_at_once(6)
+    assert states() == ["pending"]
+    assert QueuedEmail.objects.get().attempts == 0
+
+
+def test_another_answer_in_between_breaks_the_row_of_those_that_blame_the_account(smtp_script):
+    answers(smtp_script, "rcpt", ABOUT_THE_ACCOUNT, 1)
+    queue(1)
+    send_at_once(1)
+    answers(smtp_script, "rcpt", "450 4.2.1 The mailbox is busy", 1)
+    send_at_once(1)
+    QueuedEmail.objects.update(next_attempt_at=LONG_AGO)
+    retry_due()
+    answers(smtp_script, "rcpt", ABOUT_THE_ACCOUNT, 1)
+    send_at_once(1)
+    assert states() == ["pending"]
+    assert QueuedEmail.objects.get().attempts == 1

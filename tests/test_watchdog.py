@@ -1,20 +1,18 @@
 """A real watchdog over a real qcluster: whatever is killed, sending goes on, once and whole."""
 
 from collections import Counter
-from contextlib import contextmanager
 from datetime import timedelta
 
 import psutil
-import psycopg
 import pytest
-from django.db import connection
 from django_q.models import OrmQ
 
 from campaigns import actions
 from config.demo.smtp_server import LocalSmtpServer
+from config.processes import has_ended
 from sending.health import last_pulse
-from sending.models import Heartbeat, QueuedEmail
-from tests.cluster import family, has_ended, wait_for
+from sending.models import Batch, Heartbeat, QueuedEmail
+from tests.cluster import closed_database, family, wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance, pytest.mark.timeout(120)]
@@ -49,6 +47,16 @@ def assert_each_once(server, count):
     )
 
 
+def busy(server, watchdog, count=40, **pace):
+    """The cluster's processes, main process first, in the middle of a batch of so many mails."""
+    set_pace(**{**CALM, "batch_size": 40, **pace})
+    queue(server, count)
+    main = main_of(watchdog)
+    processes = [main, *family(main)]
+    wait_for(lambda: len(server.received) >= 3)
+    return processes
+
+
 def main_of(watchdog, other_than=None):
     """The main process of the watchdog's cluster, another one than that."""
     found = []
@@ -59,27 +67,6 @@ def main_of(watchdog, other_than=None):
 
     wait_for(look, what="a cluster")
     return found[0]
-
-
-@contextmanager
-def closed_database():
-    """The test's database lets nobody in, and throws out who is in."""
-    name = connection.settings_dict["NAME"]
-    connection.close()
-    with psycopg.connect(dbname="postgres", autocommit=True, **login()) as server:
-        server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
-        try:
-            server.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
-            )
-            yield
-        finally:
-            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-
-
-def login():
-    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
-    return {key: connection.settings_dict[name] or None for key, name in names.items()}
 
 
 def is_idle():
@@ -103,11 +90,7 @@ def test_a_cluster_wedged_by_a_killed_idle_worker_is_started_anew_and_sends(serv
 
 @pytest.mark.parametrize("whom", ["main", "sentinel"])
 def test_a_killed_head_leaves_no_orphans_and_sending_goes_on(whom, server, watchdog):
-    set_pace(**CALM, batch_size=40, delay=0.05)
-    queue(server, 40)
-    main = main_of(watchdog)
-    others = family(main)
-    wait_for(lambda: len(server.received) >= 3)
+    main, *others = busy(server, watchdog, delay=0.05)
     {"main": main, "sentinel": others[0]}[whom].kill()
     wait_for(lambda: all(has_ended(process) for process in [main, *others]), what="no orphans")
     wait_for(lambda: states() == {"sent": 40}, what="40 sent")
@@ -116,11 +99,7 @@ def test_a_killed_head_leaves_no_orphans_and_sending_goes_on(whom, server, watch
 
 
 def test_a_cluster_ends_in_order_when_its_watchdog_is_killed(server, watchdog):
-    set_pace(**CALM, batch_size=40, delay=0.1)
-    queue(server, 40)
-    main = main_of(watchdog)
-    others = family(main)
-    wait_for(lambda: len(server.received) >= 3)
+    main, *others = busy(server, watchdog, delay=0.1)
     watchdog.process.kill()
     wait_for(lambda: all(has_ended(process) for process in [main, *others]), what="no orphans")
     assert set(states()) == {"sent", "pending"}
@@ -128,17 +107,30 @@ def test_a_cluster_ends_in_order_when_its_watchdog_is_killed(server, watchdog):
 
 
 def test_a_frozen_cluster_is_killed_and_another_one_finishes_its_work(server, watchdog):
-    set_pace(**CALM, batch_size=10, delay=0.05)
-    queue(server, 30)
-    main = main_of(watchdog)
-    others = family(main)
-    wait_for(lambda: len(server.received) >= 3)
+    main, *others = busy(server, watchdog, count=30, batch_size=10, delay=0.05)
     for process in [main, *others]:
         process.suspend()
     wait_for(lambda: states()["sent"] + states()["uncertain"] == 30, what="all sent or uncertain")
     assert states()["uncertain"] <= 1
     assert all(count == 1 for count in Counter(message.rcpt for message in server.received).values())
     assert all(has_ended(process) for process in [main, *others])
+
+
+def test_the_watchdog_itself_settles_what_a_frozen_cluster_holds(server, start_cluster):
+    """It need not be started anew first: that takes as long as the watchdog is patient."""
+    set_pace(**CALM, batch_size=10, delay=0.05)
+    queue(server, 30)
+    watchdog = start_cluster("watchdog", **{**QUICK, "WATCHDOG_AFTER": "1000", "BATCH_LEASE": "2"})
+    main = main_of(watchdog)
+    others = family(main)
+    wait_for(lambda: len(server.received) >= 3)
+    for process in [main, *others]:
+        process.suspend()
+    wait_for(lambda: not Batch.objects.filter(finished=None).exists(), what="no open batch")
+    assert states()["sending"] == 0
+    assert states()["uncertain"] <= 1
+    assert main_of(watchdog) == main
+    assert "anew" not in watchdog.log
 
 
 def test_a_cluster_that_only_waits_is_left_alone(server, start_cluster):
@@ -165,11 +157,7 @@ def test_no_restart_while_the_database_is_away_and_none_afterwards(server, watch
 
 
 def test_sigterm_to_the_watchdog_ends_the_cluster_in_order(server, watchdog):
-    set_pace(**CALM, batch_size=40, delay=0.1)
-    queue(server, 40)
-    main = main_of(watchdog)
-    others = family(main)
-    wait_for(lambda: len(server.received) >= 3)
+    main, *others = busy(server, watchdog, delay=0.1)
     watchdog.process.terminate()
     assert watchdog.process.wait(30) == 0
     assert all(has_ended(process) for process in [main, *others])

@@ -47,6 +47,17 @@ def test_another_clusters_beats_do_not_speak_for_this_one():
     assert judge().verdict() == "its workers take no work"
 
 
+def test_a_cluster_has_lived_once_it_beat_and_still_when_the_database_was_away_since():
+    one = judge()
+    one.verdict()
+    assert not one.has_lived
+    beat("pulse", 1)
+    one.verdict()
+    one.begin()
+    one.verdict()
+    assert one.has_lived
+
+
 def test_a_cluster_that_has_just_been_started_gets_its_time():
     assert Judge().verdict() == ""
     assert judge(timedelta(seconds=50)).verdict() == ""

@@ -3,12 +3,8 @@
 What a service manager would do is done here: a watchdog that was killed is started again.
 """
 
-import os
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from config.environment import BASE_DIR
+from config.processes import children, cluster_of, kill_all, launch, title
 
 SHIM = Path(__file__).with_name("wrong_clock.c")
 
@@ -62,24 +58,22 @@ class Cluster:
 
     def main(self) -> psutil.Process | None:
         """The cluster's main process; None while there is none."""
-        with suppress(psutil.Error):
-            return next((p for p in _children(psutil.Process(self.watchdog.pid)) if _is_cluster(p)), None)
-        return None
+        return cluster_of(self.watchdog.pid)
 
     def sentinel(self) -> psutil.Process | None:
         main = self.main()
-        return next(iter(_children(main)), None) if main else None
+        return next(iter(children(main)), None) if main else None
 
     def workers(self) -> list[psutil.Process]:
         """Its worker processes: what the sentinel started, but for monitor and pusher."""
         sentinel = self.sentinel()
         helpers = ("monitor", "pusher")
-        return [p for p in _children(sentinel) if not _title(p).endswith(helpers)] if sentinel else []
+        return [p for p in children(sentinel) if not title(p).endswith(helpers)] if sentinel else []
 
     def processes(self) -> list[psutil.Process]:
         """All of the cluster, without its watchdog: main process first."""
         main = self.main()
-        return [main, *_children(main, recursive=True)] if main else []
+        return [main, *children(main, recursive=True)] if main else []
 
 
 class Fleet:
@@ -102,15 +96,8 @@ class Fleet:
 
     def _launch(self, name: str, clock: Clock) -> subprocess.Popen[bytes]:
         with (self.logs / f"{name}.log").open("ab") as log:
-            return subprocess.Popen(
-                [sys.executable, "manage.py", "watchdog"],
-                cwd=BASE_DIR,
-                env={**os.environ, **self.environment, **clock.environment(self.shim), "CLUSTER": name},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            own = {"CLUSTER": name, **clock.environment(self.shim)}
+            return launch("manage.py", "watchdog", log=log, **{**self.environment, **own})
 
     def revive(self) -> None:
         """Starts watchdogs that ended again, as a service manager does."""
@@ -126,7 +113,7 @@ class Fleet:
         try:
             cluster.watchdog.wait(within)
         except subprocess.TimeoutExpired:
-            kill_all([*cluster.processes()])
+            kill_all(cluster.processes())
             cluster.watchdog.kill()
             cluster.watchdog.wait()
 
@@ -145,42 +132,8 @@ class Fleet:
             cluster.watchdog.wait()
 
 
-def kill_all(processes: list[psutil.Process]) -> None:
-    """kill -9, none before the other has a chance to notice: all are stopped first."""
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for process in processes:
-            with suppress(psutil.Error):
-                process.send_signal(number)
-
-
 def is_talking(process: psutil.Process, port: int) -> bool:
     """Whether it has a connection to this port: a worker in the middle of a conversation."""
     with suppress(psutil.Error):
         return any(c.raddr and c.raddr.port == port for c in process.net_connections("tcp4"))
     return False
-
-
-def wait_until(fact, seconds: float) -> bool:
-    """Whether fact() came true within so many seconds."""
-    ends = time.monotonic() + seconds
-    while not (is_true := fact()) and time.monotonic() < ends:
-        time.sleep(0.02)
-    return bool(is_true)
-
-
-def _children(process: psutil.Process | None, *, recursive: bool = False) -> list[psutil.Process]:
-    if process is None:
-        return []
-    with suppress(psutil.Error):
-        return process.children(recursive=recursive)
-    return []
-
-
-def _is_cluster(process: psutil.Process) -> bool:
-    return "qcluster" in _title(process)
-
-
-def _title(process: psutil.Process) -> str:
-    with suppress(psutil.Error):
-        return " ".join(process.cmdline())
-    return ""

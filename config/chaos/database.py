@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
-from urllib.parse import quote, urlencode
 
 import psycopg
 from django.db import Error, connection
@@ -28,13 +27,6 @@ HELD = {
     "the knobs": "SELECT 1 FROM sending_pacing FOR UPDATE",
     "campaigns": "SELECT 1 FROM campaigns_campaign FOR UPDATE",
 }
-
-
-def url() -> str:
-    """DATABASE_URL of this run's database: processes that have it never start a server by themselves."""
-    settings = connection.settings_dict
-    where = urlencode({"host": settings["HOST"]})
-    return f"postgres://{quote(settings['USER'], safe='')}@/{settings['NAME']}?{where}"
 
 
 def patiently(ask: Callable[[], Result], seconds: float = 90) -> Result:

@@ -25,7 +25,7 @@ LIMITS = (
 
 @dataclass(frozen=True)
 class Mail:
-    """A row of the queue; campaign by its name."""
+    """A row of the queue; campaign by its name, login of the account that has it, or had it last."""
 
     id: int
     campaign: str
@@ -33,6 +33,7 @@ class Mail:
     status: str
     batch: int | None
     message_id: str
+    login: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Facts:
 
     queued: mails that were queued. limits: of each log-in, by the account's fields. room: mails that a
     campaign's usable accounts could still send now. recoveries: seconds from the end of a lease to the
-    settled batch. restarts: of clusters, by reason. has_sent_folder: uncertain mail is looked for there,
-    and sent again where it is not; else it waits for a person.
+    settled batch. restarts: of clusters, by reason. rules: by log-in, for accounts with a Sent folder in
+    which uncertain mail is looked for: what happens with one that is not there, "hold" or "resend".
     """
 
     queued: int
@@ -65,14 +66,14 @@ class Facts:
     room: dict[str, int] = field(default_factory=dict)
     recoveries: list[float] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)
-    has_sent_folder: bool = False
+    rules: dict[str, str] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
         """Keeps them as evidence."""
         path.write_text(json.dumps(asdict(self), indent=0, default=str))
 
 
-def collect(folder: Path, queued: int, *, has_sent_folder: bool) -> Facts:
+def collect(folder: Path, queued: int) -> Facts:
     """Reads the database and the files of a run that has come to rest."""
     accepted, misdeeds = oracle_log.read(folder / "oracle.log")
     return Facts(
@@ -85,7 +86,7 @@ def collect(folder: Path, queued: int, *, has_sent_folder: bool) -> Facts:
         room=room(),
         recoveries=_recoveries(),
         restarts=_restarts(folder),
-        has_sent_folder=has_sent_folder,
+        rules=dict(SmtpAccount.objects.exclude(imap_host="").values_list("username", "when_unproven")),
     )
 
 
@@ -93,7 +94,9 @@ def _mails() -> list[Mail]:
     rows = QueuedEmail.objects.exclude(campaign__name="history").order_by("id")
     return [
         Mail(*row)
-        for row in rows.values_list("id", "campaign__name", "email", "status", "batch", "message_id")
+        for row in rows.values_list(
+            "id", "campaign__name", "email", "status", "batch", "message_id", "account__username"
+        )
     ]
 
 

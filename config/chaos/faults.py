@@ -13,9 +13,10 @@ import psutil
 from campaigns import actions
 from campaigns.models import Campaign
 from config.chaos import database, schedule
-from config.chaos.clusters import Cluster, Fleet, is_talking, kill_all, wait_until
+from config.chaos.clusters import Cluster, Fleet, is_talking
 from config.chaos.options import Options
 from config.chaos.schedule import Fault
+from config.processes import kill_all, wait_until
 from sending.actions import set_pacing
 from sending.models import Batch
 

@@ -5,13 +5,40 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from accounts.models import SmtpAccount
-from config.chaos.facts import Facts, Mail
+from config.chaos.facts import Entry, Facts, Mail
 from config.chaos.misbehaviour import CRASHING, UNRENDERABLE
 from config.chaos.windows import broken_windows
 
+RESOLUTION = "resolution"  # the ledger's phase for what a look in the Sent folder, or a rule, said
 FINAL = {"sent", "failed", "cancelled", "suppressed"}
-RESOLVED = 0.99  # of uncertain mail, where there is a Sent folder
+RESOLVED = 0.99  # of uncertain mail that was accepted; under the rule "resend", of all uncertain mail
+RESEND = "resend"  # what is not in the Sent folder is sent again; else a person decides
 RECOVER_WITHIN = 60.0  # seconds after the lease's end
+
+
+@dataclass
+class Doubts:
+    """What became of attempts that left a mail uncertain, under one rule of accounts with a Sent folder.
+
+    Ids of mails; one that was uncertain twice is there twice. Poisonous mails, which nobody ever
+    accepts, are left out.
+    """
+
+    found: list[int] = field(default_factory=list)  # accepted, and it counts as sent
+    missed: list[int] = field(default_factory=list)  # accepted, but left to a person
+    sent_again: list[int] = field(default_factory=list)  # not accepted, and back in the queue
+    held: list[int] = field(default_factory=list)  # not accepted, and left to a person
+    duplicated: list[int] = field(default_factory=list)
+
+    def broken(self, rule: str) -> list[str]:
+        """What should not be, in sentences. One mail that is left is no share of anything yet."""
+        left = self.missed + (self.held if rule == RESEND else [])
+        settled = len(self.found) + (len(self.sent_again) if rule == RESEND else 0)
+        share = settled / max(1, settled + len(left))
+        found = [_told(self.duplicated, f"accepted twice after a doubt, under the rule {rule}")]
+        if len(left) > 1 and share < RESOLVED:
+            found.append(_told(left, f"left to a person ({share:.1%} settled), under the rule {rule}"))
+        return [sentence for sentence in found if sentence]
 
 
 @dataclass
@@ -23,7 +50,6 @@ class Verdict:
     strangers: list[str] = field(default_factory=list)  # Message-IDs that no row of the queue has
     over_limit: list[str] = field(default_factory=list)  # windows, in words
     uncertain: list[int] = field(default_factory=list)
-    resolved: list[int] = field(default_factory=list)  # once uncertain, proven or sent again
     of_a_dead_worker: list[int] = field(default_factory=list)  # uncertain, without a ledger row
     unfounded: list[int] = field(default_factory=list)  # uncertain, though the ledger knows
     hidden: list[int] = field(default_factory=list)  # ambiguous, but not uncertain
@@ -34,16 +60,7 @@ class Verdict:
     poisonous_sent: list[int] = field(default_factory=list)
     slowest_recovery: float = 0.0
 
-    is_proven: bool = False  # uncertain mail is looked for in Sent folders
-
-    @property
-    def resolved_share(self) -> float:
-        """Of the mails that were ever uncertain, those that were resolved without a person.
-
-        A mail that crashes its server each time is a person's in the end, and left out.
-        """
-        left = set(self.uncertain) - set(self.poisonous)
-        return len(self.resolved) / max(1, len(self.resolved) + len(left))
+    doubts: dict[str, "Doubts"] = field(default_factory=dict)  # by the rule of the account
 
     @property
     def broken(self) -> list[str]:
@@ -60,8 +77,8 @@ class Verdict:
         ]
         if self.most_undecided_in_a_batch > 1:
             found.append(f"{self.most_undecided_in_a_batch} undecided mails in one batch: one is the most")
-        if self.is_proven and len(self.uncertain) > 1 and self.resolved_share < RESOLVED:
-            found.append(f"only {self.resolved_share:.1%} of what was uncertain was resolved automatically")
+        for rule, doubts in self.doubts.items():
+            found += doubts.broken(rule)
         if self.slowest_recovery > RECOVER_WITHIN:
             found.append(f"a batch was settled {self.slowest_recovery:.0f} s after its lease's end")
         return [sentence for sentence in found if sentence]
@@ -70,12 +87,13 @@ class Verdict:
 def judge(facts: Facts) -> Verdict:
     """Goes through all promises; needs a run that has come to rest."""
     accepted = Counter((entry.campaign, entry.rcpt.lower()) for entry in facts.accepted)
-    verdict = Verdict(slowest_recovery=max(facts.recoveries, default=0.0), is_proven=facts.has_sent_folder)
+    verdict = Verdict(slowest_recovery=max(facts.recoveries, default=0.0))
     _find_lost(facts, accepted, verdict)
     _find_duplicates(facts, accepted, verdict)
     _find_over_limit(facts, verdict)
     _find_uncertain(facts, accepted, verdict)
     _find_wrongly_resolved(facts, accepted, verdict)
+    verdict.doubts = _find_doubts(facts, accepted)
     poisonous = [mail for mail in facts.mails if _is_poisonous(mail)]
     verdict.poisonous = [mail.id for mail in poisonous]
     verdict.poisonous_sent = [m.id for m in poisonous if m.status == "sent" or accepted[_key(m)]]
@@ -123,14 +141,12 @@ def _find_uncertain(facts: Facts, accepted: Counter[tuple[str, str]], verdict: V
     answers = {(entry.mail, entry.batch): entry.outcome for entry in facts.ledger}
     sent = {entry.mail for entry in facts.ledger if entry.outcome == "sent"}
     unanswered = {misdeed.message_id for misdeed in facts.misdeeds if misdeed.is_ambiguous}
-    doubted = {e.mail for e in facts.ledger if e.outcome == "uncertain" or e.phase == "resolution"}
+    doubted = {entry.mail for entry in facts.ledger if _is_doubt(entry)}
     undecided: Counter[int | None] = Counter()
     for mail in facts.mails:
         is_ambiguous = mail.message_id in unanswered or (accepted[_key(mail)] and mail.id not in sent)
         if mail.status != "uncertain":
-            was_uncertain = facts.has_sent_folder and mail.id in doubted
-            verdict.resolved += [mail.id] * was_uncertain
-            if is_ambiguous and not was_uncertain:
+            if is_ambiguous and not (facts.rules and mail.id in doubted):
                 verdict.hidden.append(mail.id)
             continue
         verdict.uncertain.append(mail.id)
@@ -141,6 +157,43 @@ def _find_uncertain(facts: Facts, accepted: Counter[tuple[str, str]], verdict: V
         elif answer != "uncertain":
             verdict.unfounded.append(mail.id)
     verdict.most_undecided_in_a_batch = max(undecided.values(), default=0)
+
+
+def _find_doubts(facts: Facts, accepted: Counter[tuple[str, str]]) -> dict[str, Doubts]:
+    """Each attempt that left a mail uncertain, by the rule of its account."""
+    found = {rule: Doubts() for rule in sorted(set(facts.rules.values()))}
+    entries: dict[int, list[Entry]] = defaultdict(list)
+    for entry in facts.ledger:
+        entries[entry.mail].append(entry)
+    for mail in facts.mails:
+        doubts = [(entry.batch, entry.login) for entry in entries[mail.id] if _is_doubt(entry)]
+        if mail.status == "uncertain" and (mail.batch, mail.login) not in doubts:
+            doubts.append((mail.batch, mail.login or ""))  # its worker died, and nothing followed yet
+        if _is_poisonous(mail):
+            continue
+        for batch, login in doubts:
+            if login in facts.rules:
+                of_rule = found[facts.rules[login]]
+                _became(
+                    of_rule, mail, batch, entries[mail.id], is_accepted=bool(accepted[_key(mail)])
+                ).append(mail.id)
+                of_rule.duplicated += [mail.id] * (accepted[_key(mail)] > 1)
+    return found
+
+
+def _became(
+    of_rule: Doubts, mail: Mail, batch: int | None, entries: list[Entry], *, is_accepted: bool
+) -> list[int]:
+    """The list for what became of this attempt: what followed in another batch, or else the mail's state."""
+    if mail.status == "uncertain" and mail.batch == batch:
+        return of_rule.missed if is_accepted else of_rule.held
+    answered = any(e.outcome == "sent" and e.phase != RESOLUTION and e.batch != batch for e in entries)
+    is_last = all(e.batch == batch or not _is_doubt(e) for e in entries)
+    return of_rule.found if mail.status == "sent" and is_last and not answered else of_rule.sent_again
+
+
+def _is_doubt(entry: Entry) -> bool:
+    return entry.outcome == "uncertain" or entry.phase == RESOLUTION
 
 
 def _find_wrongly_resolved(facts: Facts, accepted: Counter[tuple[str, str]], verdict: Verdict) -> None:

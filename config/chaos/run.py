@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from contextlib import suppress
@@ -27,13 +26,14 @@ from django_q.tasks import async_task  # noqa: E402
 
 from config import embedded_postgres  # noqa: E402
 from config.chaos import claims, database, facts, options, scene, schedule, staff  # noqa: E402
-from config.chaos.clusters import Fleet, wait_until  # noqa: E402
+from config.chaos.clusters import Fleet  # noqa: E402
 from config.chaos.faults import Faults  # noqa: E402
 from config.chaos.judge import judge  # noqa: E402
 from config.chaos.options import Options  # noqa: E402
 from config.chaos.oracle_log import OracleLog  # noqa: E402
 from config.chaos.table import table  # noqa: E402
 from config.environment import POSTGRES_DATA  # noqa: E402
+from config.processes import database_url, launch, wait_until  # noqa: E402
 from sending import uncertain  # noqa: E402
 from sending.models import Heartbeat, QueuedEmail  # noqa: E402
 from sending.status import queue_status  # noqa: E402
@@ -100,13 +100,7 @@ class Run:
         command += ["--intensity", str(self.options.intensity)]
         command += ["--dovecot"] * self.options.has_dovecot
         with (FOLDER / "oracle.out").open("ab") as out:
-            process = subprocess.Popen(
-                [sys.executable, *command],
-                cwd=settings.BASE_DIR,
-                stdout=out,
-                stderr=out,
-                start_new_session=True,
-            )
+            process = launch(*command, log=out)
         if not wait_until((FOLDER / "port").exists, 20):
             process.kill()
             raise SystemExit(f"The oracle did not start: see {FOLDER / 'oracle.out'}.")
@@ -114,7 +108,7 @@ class Run:
 
     def _environment(self) -> dict[str, str]:
         return {
-            "DATABASE_URL": database.url(),
+            "DATABASE_URL": database_url(),
             "SMTP_CA_FILE": str(FOLDER / "ca.pem"),
             "SMTP_TIMEOUT": "2",
             "BATCH_LEASE": str(self.options.lease),
@@ -122,7 +116,6 @@ class Run:
             "WATCHDOG_AFTER": "10",
             "SILENT_AFTER": "40",
             "STUCK_AFTER": "60",
-            "PYTHONUNBUFFERED": "1",
         }
 
     def _cause_trouble(self) -> None:
@@ -224,7 +217,7 @@ class Run:
 
     def _judge(self) -> int:
         staff.mend()
-        found = facts.collect(FOLDER, self.queued, has_sent_folder=self.options.has_dovecot)
+        found = facts.collect(FOLDER, self.queued)
         found.write(FOLDER / "facts.json")
         verdict = judge(found)
         broken = verdict.broken

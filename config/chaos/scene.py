@@ -85,16 +85,13 @@ def describe_accounts(boxes: list[Mailbox], folder: Path) -> None:
 def build(options: Options, boxes: list[Mailbox], port: int, imap_port: int | None, log: OracleLog) -> int:
     """Makes all rows and queues the campaigns; returns how many mails were queued.
 
-    imap_port: of the Sent folders; then what stays unproven is sent again.
+    imap_port: of the Sent folders; then half of the accounts send again what stays unproven.
     """
-    sent_folder = {
-        "imap_host": "127.0.0.1", "imap_port": imap_port, "imap_security": "none", "when_unproven": "resend",
-    } if imap_port else {}  # fmt: skip
-    for box in boxes:
+    for number, box in enumerate(boxes):
         add_account(
             name=box.name, email=f"{box.name}@sender.example", host="127.0.0.1", port=port,
             security=box.security, username=box.name, password=PASSWORD, daily_limit=box.limit,
-            **box.limits, **sent_folder,
+            **box.limits, **(_sent_folder(imap_port, number) if imap_port else {}),
         )  # fmt: skip
     _make_history(options, boxes, log)
     draw = random.Random(f"{options.seed} scene")  # noqa: S311
@@ -103,6 +100,11 @@ def build(options: Options, boxes: list[Mailbox], port: int, imap_port: int | No
         scope=draw.choice(["all", "account"]),
     )  # fmt: skip
     return sum(actions.queue_campaign(campaign) for campaign in _write_campaigns(options, draw))
+
+
+def _sent_folder(port: int, number: int) -> dict[str, Any]:
+    rule = ("resend", "hold")[number % 2]
+    return {"imap_host": "127.0.0.1", "imap_port": port, "imap_security": "none", "when_unproven": rule}
 
 
 def _write_campaigns(options: Options, draw: random.Random) -> list[Campaign]:

@@ -66,10 +66,17 @@ def _figures(
 
 
 def _resolved(verdict: Verdict) -> list[tuple[str, object]]:
-    if not verdict.is_proven:
-        return []
-    figure = f"{len(verdict.resolved)} ({verdict.resolved_share:.1%})"
-    return [("once uncertain, resolved by the Sent folder", figure)]
+    rows: list[tuple[str, object]] = []
+    for rule, doubts in verdict.doubts.items():
+        accepted, never = len(doubts.found) + len(doubts.missed), len(doubts.sent_again) + len(doubts.held)
+        told = f"once uncertain, rule {rule}"
+        rows += [
+            (f"{told}: accepted; of these found in the Sent folder", _listed(accepted, len(doubts.found))),
+            (f"{told}: never accepted; of these sent again, held for a person",
+             f"{never:,}; {_listed(len(doubts.sent_again), len(doubts.held))}"),
+            (f"{told}: accepted twice", len(doubts.duplicated)),
+        ]  # fmt: skip
+    return rows
 
 
 def _listed(*figures: int) -> str:

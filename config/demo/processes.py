@@ -4,11 +4,10 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 
-from django.conf import settings
+from config.processes import launch
 
 
 class Processes:
@@ -35,15 +34,7 @@ class Processes:
     def start(self, name: str, *arguments: str) -> None:
         """Starts `python ARGUMENTS` in the background; its output goes to NAME.log."""
         with self.log(name).open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=settings.BASE_DIR,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            self.running[name] = launch(*arguments, log=log)
 
     def log(self, name: str) -> Path:
         """Where the process' output is."""

@@ -4,7 +4,7 @@ from typing import Any
 import django_q.cluster
 from django_q.management.commands import qcluster
 
-from sending import drain, lifeline, schedules, watchdog
+from sending import drain, lifeline, loops, schedules, watchdog
 
 logger = logging.getLogger("sending")
 
@@ -20,5 +20,6 @@ class Command(qcluster.Command):
         schedules.wake_up()
         django_q.cluster.Sentinel = drain.DrainingSentinel
         lifeline.tie_children()
+        loops.share()
         logger.info("Email scheduler started")
         super().handle(*args, **options)

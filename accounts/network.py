@@ -1,0 +1,63 @@
+"""The way to a server, for SMTP and IMAP alike: whom TLS trusts, what may go wrong, and what stays secret."""
+
+import base64
+import socket
+import ssl
+
+from django.conf import settings
+
+from accounts.models import SmtpAccount
+from accounts.secrets import UndecryptableSecret
+
+
+class UnusableAuthorities(ValueError):
+    """SMTP_CA_FILE can't be read, or holds no certificate."""
+
+
+def tls_context() -> ssl.SSLContext:
+    """How servers' certificates are checked: against the system's authorities, or those of SMTP_CA_FILE.
+
+    Raises UnusableAuthorities.
+    """
+    try:
+        return ssl.create_default_context(cafile=settings.SMTP_CA_FILE or None)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise UnusableAuthorities(f"SMTP_CA_FILE can't be used: {reason}") from None
+
+
+def explain(error: Exception) -> str:
+    """What went wrong on the way, in words that the tables of causes (checking, imap) look for."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"The server's certificate is not right: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or error}"
+    if isinstance(error, socket.gaierror | UnicodeError):  # Unicode: a label that IDNA can't carry
+        return "The host name is not known."
+    if isinstance(error, TimeoutError):
+        return "The server took too long to answer."
+    if isinstance(error, ConnectionRefusedError):
+        return "The server refuses the connection."
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def plain_log_in(username: str, password: str) -> str:
+    """The one message of SASL PLAIN, in base64 (RFC 4616)."""
+    return _base64(f"\0{username}\0{password}")
+
+
+def without_password(text: str, account: SmtpAccount) -> str:
+    """The text, without what a server may quote of the account's log-in that it refuses."""
+    try:
+        password = account.password.reveal()
+    except UndecryptableSecret:
+        return text  # never sent
+    if not password:
+        return text
+    for quoted in (plain_log_in(account.username, password), _base64(password), password):
+        text = text.replace(quoted, "…")
+    return text
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()

@@ -1,0 +1,66 @@
+"""A provider counts per mailbox: no two accounts send through the same one, however it is spelt."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from accounts.actions import add_account, change_account
+from accounts.models import SmtpAccount
+
+pytestmark = pytest.mark.django_db
+
+
+def add(provider: str, username: str, email: str = "", **fields) -> SmtpAccount:
+    email = email or f"{SmtpAccount.objects.count()}@sender.example"
+    return add_account(provider=provider, username=username, email=email, password="x", **fields)
+
+
+@pytest.mark.parametrize(
+    ("provider", "first", "second"),
+    [
+        ("gmail", "anna.b@gmail.com", "ANNA.B@gmail.com"),
+        ("gmail", "anna.b@gmail.com", "annab@googlemail.com"),
+        ("gmail", "anna.b@gmail.com", "anna.b"),
+        ("gmail", "anna@gmail.com", "anna+news@gmail.com"),
+        ("workspace", "anna@sender.example", "Anna+News@sender.example"),
+        ("microsoft365", "anna@sender.example", "Anna@Sender.Example"),
+    ],
+)
+def test_a_second_account_on_the_same_mailbox_is_refused(provider, first, second):
+    add(provider, first)
+    with pytest.raises(ValidationError, match="logs in to this mailbox, too, and it has one limit"):
+        add(provider, second)
+    assert SmtpAccount.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "first", "second"),
+    [
+        ("gmail", "anna@gmail.com", "ben@gmail.com"),
+        ("workspace", "anna.b@sender.example", "annab@sender.example"),
+        ("microsoft365", "anna@one.example", "anna@two.example"),
+    ],
+)
+def test_two_mailboxes_are_two_accounts(provider, first, second):
+    add(provider, first)
+    add(provider, second)
+    assert SmtpAccount.objects.count() == 2
+
+
+def test_many_senders_may_share_the_log_in_of_a_relay():
+    for name in ("one", "two"):
+        add("custom", "apikey", f"{name}@sender.example", host="smtp.relay.example")
+    assert SmtpAccount.objects.count() == 2
+
+
+def test_one_of_them_may_be_kept_that_is_disabled_and_not_enabled_again():
+    add("gmail", "anna@gmail.com")
+    other = add("gmail", "anna+news@gmail.com", is_enabled=False)
+    with pytest.raises(ValidationError, match="use only one of them"):
+        change_account(other, is_enabled=True)
+    change_account(other, daily_limit=10)
+
+
+def test_a_new_account_does_not_take_the_place_of_one_that_was_disabled_after_it_sent():
+    change_account(add("gmail", "anna@gmail.com"), is_enabled=False)
+    with pytest.raises(ValidationError, match="use only one of them"):
+        add("gmail", "anna+news@gmail.com")
