@@ -15,10 +15,11 @@ from django_q.models import OrmQ, Schedule
 
 from campaigns import actions
 from config.demo.smtp_server import LocalSmtpServer
+from config.processes import has_ended
 from sending import drain, jobs, loops
 from sending.dispatch import dispatch
 from sending.models import Batch, Heartbeat, QueuedEmail
-from tests.cluster import closed_database, has_ended, wait_for
+from tests.cluster import closed_database, wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance, pytest.mark.timeout(120)]

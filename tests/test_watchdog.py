@@ -17,7 +17,7 @@ from tests.factories import make_account, make_campaign, make_list, set_pace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance, pytest.mark.timeout(120)]
 
-QUICK = {"WORKERS": "3", "WATCHDOG_AFTER": "4", "BATCH_LEASE": "5", "CLUSTER": "one"}
+QUICK = {"WORKERS": "3", "WATCHDOG_AFTER": "8", "BATCH_LEASE": "5", "CLUSTER": "one"}
 CALM = {"retry_interval": 300}  # else the retry job fills its turn, and a worker is never idle
 
 
@@ -149,7 +149,7 @@ def test_no_restart_while_the_database_is_away_and_none_afterwards(server, watch
     main = main_of(watchdog)
     wait_for(is_idle)
     with closed_database():
-        wait_for(lambda: watchdog.log.count("can't ask the database") > 5)  # more than WATCHDOG_AFTER
+        wait_for(lambda: watchdog.log.count("can't ask the database") > 9)  # more than WATCHDOG_AFTER
     queue(server, 5)
     wait_for(lambda: states() == {"sent": 5}, what="5 sent")
     assert main_of(watchdog) == main
