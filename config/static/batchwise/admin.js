@@ -1,3 +1,5 @@
+// What the admin's own pages lack.
+
 // On a small screen a row of a list stands as a card (admin.css): each cell then tells its column's name.
 for (const table of document.querySelectorAll("#result_list, .inline-group .tabular table")) {
   const names = [...table.querySelectorAll("thead th")].map((head) => head.textContent.trim());
@@ -23,3 +25,8 @@ for (const table of document.querySelectorAll("#result_list, .inline-group .tabu
 
 // The link to this page may lie beyond the edge of the row of links.
 document.querySelector("#small-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+// The pictures beside the search fields of two lists to choose from have a name, but are nothing that has one.
+addEventListener("load", () => {
+  for (const picture of document.querySelectorAll(".search-label-icon")) picture.setAttribute("role", "img");
+});
