@@ -56,8 +56,8 @@ lint: install ## format, lint, types, room borders, migrations, deployment check
 		CREDENTIAL_KEYS=$$($(BIN)/python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'); \
 		set +a -x; $(BIN)/python manage.py check --deploy --fail-level WARNING
 
-bench: install ## how long the steps take on this machine
-	@$(OWN) BATCHWISE_VAR=var/bench; code=0; $(BIN)/python -m config.bench || code=$$?; $(STOP); exit $$code
+bench: install ## how long the steps take on this machine; ARGS="--dashboard" looks at a large queue
+	@$(OWN) BATCHWISE_VAR=var/bench; code=0; $(BIN)/python -m config.bench $(ARGS) || code=$$?; $(STOP); exit $$code
 
 chaos: install ## proves the promises under faults; ARGS="--seed 7 --mails 500" or --short
 	@$(BIN)/python -m config.chaos $(ARGS)

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.db.models import Max, Min, Q, QuerySet
-from django.db.models.functions import Coalesce, Now
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import SmtpAccount
 from accounts.words import number
-from campaigns import files
+from campaigns import files, queueing
 from campaigns.models import Attachment, Campaign, ContactList
-from campaigns.recipients import IS_MEMBER, IS_SUPPRESSED
+from campaigns.queueing import locked as _locked
+from campaigns.recipients import count_recipients
 from sending import actions as sending_actions
 from sending import schedules
 from sending.campaign import PLACE
@@ -32,56 +33,40 @@ class Refused(Exception):
     """The action can't be done; the text says why and what to do."""
 
 
-# One statement for any number of contacts: in their order, once each, none that is suppressed.
-QUEUE = f"""
-INSERT INTO sending_queuedemail
-    (campaign_id, contact_id, email, status, attempts, message_id, last_reply, queued_at)
-SELECT %(campaign)s, contact.id, contact.email, 'pending', 0, '', '', now()
-FROM campaigns_contact contact
-WHERE {IS_MEMBER} AND NOT {IS_SUPPRESSED}
-ORDER BY contact.id
-ON CONFLICT (campaign_id, lower(email)) DO NOTHING
-"""  # noqa: S608
+def send_campaign(campaign: Campaign, user: Any = None) -> str:
+    """What “Send campaign” does: queues it at once, or above QUEUE_AT_ONCE recipients has a worker do it.
+
+    Returns what is told. Raises Refused as queue_campaign does.
+    """
+    count = count_recipients(campaign.pk).new
+    if count <= settings.QUEUE_AT_ONCE:
+        return queueing.told_queued(queue_campaign(campaign, user))
+    with transaction.atomic():
+        current = _locked(campaign)
+        _check_queueable(current)
+        queueing.begin(current, count, user)
+        _follow(campaign, f"campaign {campaign.pk} waits for a worker, who queues {count:,}")
+    return _("Queueing %(count)s emails: see the campaign’s page") % {"count": number(count)}
 
 
 @transaction.atomic
 def queue_campaign(campaign: Campaign, user: Any = None) -> int:
     """Queues the campaign for everybody on its lists who is not suppressed; returns how many.
 
-    Doing it again queues only who joined the lists since. Raises Refused for a campaign that is
-    paused, cancelled, empty, or has no recipients.
+    Doing it again queues only who joined the lists since. Raises Refused for a campaign that is being
+    queued, paused, cancelled, empty, or has no recipients.
     """
     current = _locked(campaign)
-    if current.status == Status.PAUSED:
-        raise Refused(_("“%(campaign)s” is paused: resume it instead.") % {"campaign": current})
-    if current.status == Status.CANCELLED:
-        raise Refused(_("“%(campaign)s” was cancelled: make a new campaign.") % {"campaign": current})
-    if not (current.html.strip() or current.text.strip()):
-        raise Refused(
-            _("“%(campaign)s” says nothing: write its HTML or its text first.") % {"campaign": current}
-        )
-    queued = _insert_rows(current)
+    _check_queueable(current)
+    queued = queueing.insert(current.pk)
     if queued == 0 and current.status == Status.DRAFT:
         raise Refused(
             _("“%(campaign)s” has no recipients: choose a list with contacts not suppressed.")
             % {"campaign": current}
         )
-    Campaign.objects.filter(pk=current.pk).update(
-        status=Status.SENDING,
-        queued_at=Coalesce("queued_at", Now()),
-        queued_by=current.queued_by or user,
-    )
-    schedules.wake_up()
+    queueing.mark_queued(current, user)
     _follow(campaign, f"campaign {campaign.pk}: {queued:,} queued")
     return queued
-
-
-def told_queued(count: int) -> str:
-    """What is told after queue_campaign."""
-    if not count:
-        return _("Queued 0 emails for sending: everybody on its lists was queued before")
-    told = ngettext("Queued %(count)s email for sending", "Queued %(count)s emails for sending", count)
-    return told % {"count": number(count)}
 
 
 @transaction.atomic
@@ -99,8 +84,18 @@ def resume_campaign(campaign: Campaign) -> None:
 
 @transaction.atomic
 def cancel_campaign(campaign: Campaign) -> int:
-    """Ends the campaign for good; returns how many mails were cancelled."""
-    if campaign.status in (Status.SENDING, Status.PAUSED) and not sending_actions.is_open(campaign.pk):
+    """Ends the campaign for good; returns how many mails were cancelled.
+
+    What a worker was just queueing is not queued; a campaign that has no other mails is a draft again, or
+    finished as before.
+    """
+    is_stopped = queueing.stop(_locked(campaign))
+    campaign.refresh_from_db()
+    has_open = sending_actions.is_open(campaign.pk)
+    if is_stopped and not has_open:
+        _follow(campaign, f"campaign {campaign.pk} is not queued any further")
+        return 0
+    if campaign.status in (Status.SENDING, Status.PAUSED) and not has_open:
         raise Refused(
             _("“%(campaign)s” is finished: there is nothing left to cancel.") % {"campaign": campaign}
         )
@@ -110,6 +105,10 @@ def cancel_campaign(campaign: Campaign) -> int:
 
 def told_cancelled(campaign: Campaign, count: int) -> str:
     """What is told after cancel_campaign."""
+    if campaign.status == Status.DRAFT:
+        return _("Stopped queueing “%s”: nobody was queued, and it is a draft again") % campaign
+    if campaign.status != Status.CANCELLED:
+        return _("Stopped queueing “%s”: nobody more was queued") % campaign
     told = ngettext(
         "Cancelled “%(campaign)s”: %(count)s email will not be sent",
         "Cancelled “%(campaign)s”: %(count)s emails will not be sent",
@@ -193,14 +192,18 @@ def _put(campaign: Campaign, beside: datetime | None, distance: timedelta) -> No
     _follow(campaign, f"campaign {campaign.pk} was moved in the order of sending")
 
 
-def _insert_rows(campaign: Campaign) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(QUEUE, {"campaign": campaign.pk})
-        return cursor.rowcount
-
-
-def _locked(campaign: Campaign) -> Campaign:
-    return Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+def _check_queueable(campaign: Campaign) -> None:
+    """Raises Refused, with what to do instead."""
+    if queueing.at_work(campaign):
+        raise Refused(_("“%s” is being queued: see its page.") % campaign)
+    if campaign.status == Status.PAUSED:
+        raise Refused(_("“%(campaign)s” is paused: resume it instead.") % {"campaign": campaign})
+    if campaign.status == Status.CANCELLED:
+        raise Refused(_("“%(campaign)s” was cancelled: make a new campaign.") % {"campaign": campaign})
+    if not (campaign.html.strip() or campaign.text.strip()):
+        raise Refused(
+            _("“%(campaign)s” says nothing: write its HTML or its text first.") % {"campaign": campaign}
+        )
 
 
 def _move(campaign: Campaign, *, expected: list[Campaign.Status], **changes: Any) -> None:

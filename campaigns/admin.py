@@ -3,51 +3,44 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from csp.constants import NONE, SELF, UNSAFE_INLINE
-from csp.decorators import csp
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
-from django.urls import path, reverse
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from campaigns import actions, composing, merge_fields, overview, querysets, tracking
+from accounts.words import number
+from campaigns import (
+    actions,
+    attachments,
+    merge_fields,
+    overview,
+    page_form,
+    preview,
+    querysets,
+    queueing,
+    review,
+    testing,
+    tracking,
+)
 from campaigns import contact_admin as contact_admin  # registers contacts and lists
 from campaigns.actions import Refused
 from campaigns.attachments import AttachmentInline
-from campaigns.models import Campaign, Contact
+from campaigns.models import Campaign
 from campaigns.moving import Moving
+from campaigns.preview import MESSAGE_FIELDS
 from sending.models import QueuedEmail
 
 ACTIONS = ("send", "pause", "resume", "cancel", "retry", "first", "last")
-MESSAGE_FIELDS = ("subject", "html", "text")
-# A letter has inline styles and pictures from anywhere, as a mail program shows them. It gets no script
-# and, by `sandbox`, no origin: not even opened on its own can it reach the session of who looks at it.
-LETTER_POLICY = {
-    "default-src": [NONE],
-    "style-src": [UNSAFE_INLINE],
-    "img-src": ["https:", "http:", "data:"],
-    "frame-ancestors": [SELF],
-    "base-uri": [NONE],
-    "form-action": [NONE],
-    "sandbox": True,
-}
+BUTTONS = ("pause", "resume", "cancel", "retry")  # of the page; sending has a page of its own
 PROGRESS = ("pending", "sending", "retry", "uncertain", "sent", "failed", "cancelled", "suppressed")
-
-
-def may_see_letters(request: HttpRequest) -> bool:
-    """A letter shows what is stored of a contact."""
-    return request.user.has_perm("campaigns.view_contact")
 
 
 @admin.register(Campaign)
@@ -59,24 +52,22 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
     list_filter = [overview.StateFilter, "lists"]
     search_fields = ["name", "subject"]
     show_full_result_count = False
-    filter_horizontal = ["lists", "accounts"]
     inlines = [AttachmentInline]
     actions = ACTIONS
     fieldsets = [
-        (None, {"fields": ["name", "subject", "html", "text", "missing"]}),
-        ("Recipients and sending", {"fields": ["lists", "accounts", "scheduled_at"]}),
-        ("Progress", {"fields": ["status", "pause_reason", "progress", "queued_at", "queued_by"]}),
-        ("Preview", {"fields": ["preview"]}),
+        (None, {"fields": ["name", "lists", "subject", "helper", "html", "text", "missing"]}),
+        (_lazy("Sending"), {"fields": ["accounts", "scheduled_at"]}),
+        (_lazy("Progress"), {"fields": ["status", "pause_reason", "progress", "queued_at", "queued_by"]}),
     ]
 
     # --- Actions: POST only, for who may send; Django's history tells who did what ---
 
     @admin.action(description=_lazy("Send campaign"), permissions=["send"])
     def send(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
-        def queue(campaign: Campaign) -> str:
-            return actions.told_queued(actions.queue_campaign(campaign, user=request.user))
+        def send(campaign: Campaign) -> str:
+            return actions.send_campaign(campaign, user=request.user)
 
-        self._each(request, campaigns, queue)
+        self._each(request, campaigns, send)
 
     @admin.action(description=_lazy("Pause"), permissions=["send"])
     def pause(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
@@ -128,19 +119,34 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
 
     def response_change(self, request: HttpRequest, obj: Campaign) -> HttpResponse:
         """The page's buttons save first, so that what is sent is what the person sees."""
+        if "_review" in request.POST:
+            return HttpResponseRedirect(review.url_of(obj))
         asked = self._asked_for(request)
         return self._act(request, asked, obj) if asked else super().response_change(request, obj)
+
+    def response_add(
+        self, request: HttpRequest, obj: Campaign, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """A new campaign may be reviewed at once, too."""
+        if "_review" in request.POST:
+            return HttpResponseRedirect(review.url_of(obj))
+        return super().response_add(request, obj, post_url_continue)
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """Whether the user may queue, pause, resume, cancel and retry: asked by Django's actions, too."""
         return request.user.has_perm("campaigns.send_campaign")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
+        """Not of one that a worker is queueing."""
+        is_queueing = obj is not None and obj.status == Campaign.Status.QUEUEING
+        return not is_queueing and super().has_delete_permission(request, obj)
 
     @staticmethod
     def _asked_for(request: HttpRequest) -> str:
         """The action of the button that was pressed, or ""."""
         if request.method != "POST":
             return ""
-        return next((name for name in ACTIONS if f"_act:{name}" in request.POST), "")
+        return next((name for name in BUTTONS if f"_act:{name}" in request.POST), "")
 
     def _act(self, request: HttpRequest, name: str, campaign: Campaign) -> HttpResponse:
         getattr(self, name)(request, Campaign.objects.filter(pk=campaign.pk))
@@ -171,11 +177,11 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Locked while a form is saved, so that it can't be queued between the check and the change."""
         if request.method == "POST" and object_id.isdigit():
-            Campaign.objects.select_for_update().filter(pk=object_id).first()
+            Campaign.objects.select_for_update(no_key=True).filter(pk=object_id).first()
         return super().get_object(request, object_id, from_field)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Campaign | None = None) -> list[str]:
-        shown = ["missing", "status", "pause_reason", "progress", "queued_at", "queued_by", "preview"]
+        shown = ["helper", "missing", "status", "pause_reason", "progress", "queued_at", "queued_by"]
         if obj is None or obj.status == Campaign.Status.DRAFT:
             return shown
         locked = ["lists"] if obj.is_editable else ["lists", *MESSAGE_FIELDS]
@@ -184,21 +190,29 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
         return shown + locked
 
     def get_fieldsets(self, request: HttpRequest, obj: Campaign | None = None) -> Any:
-        """Nothing to show yet of a campaign that is being added; a letter for who may see contacts."""
-        if obj is not None:
-            hidden = [] if may_see_letters(request) else ["preview"]
-            return [one for one in self.fieldsets if one[1]["fields"] != hidden]
-        return [
-            (None, {"fields": ["name", *MESSAGE_FIELDS]}),
-            ("Recipients and sending", {"fields": ["lists", "accounts", "scheduled_at"]}),
-        ]
+        """Merge fields for who may write; what is missing once it is saved, progress once it is queued."""
+        writes = obj is None or (obj.is_editable and self.has_change_permission(request, obj))
+        hidden = set() if writes and preview.may_see_letters(request) else {"helper"}
+        hidden |= set() if obj else {"missing"}
+        message = [name for name in self.fieldsets[0][1]["fields"] if name not in hidden]
+        rest = self.fieldsets[1:] if obj and obj.queued_at else self.fieldsets[1:2]
+        return [(None, {"fields": message}), *rest]
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Lists and accounts as boxes to tick, and labels where Django gives none."""
+        field = super().formfield_for_dbfield(db_field, request, **page_form.widget(db_field.name), **kwargs)
+        return page_form.labelled(field, db_field.name) if field else field
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        """Without "Save and add another": the row of buttons has room for what campaigns need."""
+        """With what stands beside the form. Without "Save and add another", to have room for the buttons."""
+        campaign = context.get("original")
         context["show_save_and_add_another"] = False
         context["may_send"] = self.has_send_permission(request)
+        context["sees_letters"] = preview.may_see_letters(request)
+        if campaign and testing.may_test(self, request):
+            context["test_accounts"] = testing.choices(campaign)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
@@ -224,52 +238,25 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
 
     @admin.display(description="progress")
     def progress(self, campaign: Campaign) -> str:
+        if at_work := queueing.at_work(campaign):
+            told = _("Being queued: %(done)s of %(expected)s emails")
+            return told % {"done": number(at_work.rows_done), "expected": number(at_work.expected)}
         counts = querysets.progress([campaign.pk]).get(campaign.pk, {})
         labels = QueuedEmail.Status
-        return ", ".join(f"{counts[one]:,} {labels(one).label.lower()}" for one in PROGRESS if one in counts)
+        return ", ".join(
+            f"{number(counts[one])} {labels(one).label.lower()}" for one in PROGRESS if one in counts
+        )
+
+    @admin.display(description="merge fields")
+    def helper(self, campaign: Campaign) -> str:
+        """Where the page's script puts the fields of the chosen lists."""
+        return render_to_string("admin/campaigns/campaign/helper.html")
 
     @admin.display(description="missing merge fields")
     def missing(self, campaign: Campaign) -> str | SafeString:
         lines = [(note,) for note in merge_fields.notes(campaign)]
         return format_html_join("", "<div>{}</div>", lines) or "Every contact has all fields that are used."
 
-    @admin.display(description="for the first contact")
-    def preview(self, campaign: Campaign) -> str | SafeString:
-        """The letter of the first contact, in a frame that runs no script and belongs to no origin."""
-        contact = _first_contact(campaign)
-        if contact is None:
-            return "Choose a list with contacts and save: the preview shows the mail of the first."
-        letter = composing.compose_for(campaign, contact)
-        return render_to_string(
-            "admin/campaigns/campaign/preview.html",
-            {
-                "contact": contact,
-                "letter": letter,
-                "failed": isinstance(letter, Exception),
-                "source": reverse("admin:campaigns_campaign_letter", args=[campaign.pk]),
-            },
-        )
-
     def get_urls(self) -> list[Any]:
-        letter = self.admin_site.admin_view(self.letter_view)
-        return [
-            path("<int:pk>/letter/", letter, name="campaigns_campaign_letter"),
-            *tracking.urls(self),
-            *super().get_urls(),
-        ]
-
-    @method_decorator([csp(LETTER_POLICY), xframe_options_sameorigin])
-    def letter_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """GET: the HTML part for the first contact, alone, as the preview's frame shows it."""
-        campaign = self.get_object(request, str(pk))
-        if not (campaign and self.has_view_permission(request, campaign) and may_see_letters(request)):
-            raise Http404
-        contact = _first_contact(campaign)
-        letter = composing.compose_for(campaign, contact) if contact else None
-        if letter is None or isinstance(letter, Exception):
-            raise Http404
-        return HttpResponse(letter.html)
-
-
-def _first_contact(campaign: Campaign) -> Contact | None:
-    return Contact.objects.filter(lists__campaigns=campaign).order_by("id").first()
+        own = [one for part in (preview, testing, review, tracking, attachments) for one in part.urls(self)]
+        return [*own, *super().get_urls()]

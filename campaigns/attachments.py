@@ -1,16 +1,24 @@
 """Attachments in the admin: an uploaded file goes into Postgres, where every host can read it."""
 
+from functools import partial
+from io import BytesIO
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.db.models.functions import Length
 from django.forms.models import BaseInlineFormSet
-from django.http import HttpRequest
+from django.http import FileResponse, HttpRequest
+from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
 
 from campaigns import files
 from campaigns.files import MAX_FILE, MAX_TOGETHER
@@ -40,6 +48,13 @@ class AttachmentForm(forms.ModelForm):
 
 
 class AttachmentFormSet(BaseInlineFormSet):
+    def add_fields(self, form: Any, index: int | None) -> None:
+        """Names the box that deletes a file: the table's heading is no label."""
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].widget.attrs["aria-label"] = _("Delete %s") % form.instance
+        form.fields["file"].widget.attrs["aria-label"] = _("File")
+
     def clean(self) -> None:
         super().clean()
         if problem := files.problem_together(sum(_size(form) for form in self.forms)):
@@ -62,12 +77,18 @@ class AttachmentInline(admin.TabularInline):
     form = AttachmentForm
     formset = AttachmentFormSet
     extra = 0
-    fields = ["file", "filename", "size"]
-    readonly_fields = ["filename", "size"]
+    fields = ["file", "size"]
+    readonly_fields = ["size"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attachment]:
         """Without the files' content: the page shows their sizes only."""
         return super().get_queryset(request).defer("content").annotate(size=Length("content"))
+
+    @admin.display(description="file")
+    def file(self, attachment: Attachment) -> SafeString:
+        """Of a stored file the name, which leads to its content."""
+        url = reverse("admin:campaigns_campaign_attachment", args=[attachment.pk])
+        return format_html('<a href="{}" download>{}</a>', url, attachment)
 
     @admin.display(description="size")
     def size(self, attachment: Attachment) -> str:
@@ -87,3 +108,23 @@ class AttachmentInline(admin.TabularInline):
 
     def has_change_permission(self, request: HttpRequest, obj: Campaign | None = None) -> bool:
         return False
+
+
+def urls(model_admin: Any) -> list[Any]:
+    """The address of a stored file, for CampaignAdmin.get_urls."""
+    view = require_safe(partial(_download, model_admin))
+    address = "attachments/<int:pk>/"
+    return [path(address, model_admin.admin_site.admin_view(view), name="campaigns_campaign_attachment")]
+
+
+def _download(model_admin: Any, request: HttpRequest, pk: int) -> FileResponse:
+    """GET: the file, to be kept and never shown as a page of ours."""
+    if not model_admin.has_view_permission(request):
+        raise PermissionDenied
+    found = get_object_or_404(Attachment, pk=pk)
+    return FileResponse(
+        BytesIO(bytes(found.content)),
+        as_attachment=True,
+        filename=found.filename,
+        content_type="application/octet-stream",
+    )

@@ -41,9 +41,13 @@ def compose(queued_emails: Sequence[QueuedEmail]) -> Mapping[int, Letter | Compo
     }
 
 
-def compose_for(campaign: Campaign, contact: Contact) -> Letter | ComposeError:
-    """The letter that this contact would get, without attachments: for a preview."""
-    return _letter(_parsed(campaign, ()), contact, contact.email)
+def compose_for(campaign: Campaign, contact: Contact, *, files: bool = False) -> Letter | ComposeError:
+    """The letter that this contact would get, of the campaign as it is in memory.
+
+    files: with the attachments that are stored, which a preview does without.
+    """
+    enclosures = _enclosures({campaign.pk})[campaign.pk] if files and campaign.pk else ()
+    return _letter(_parsed(campaign, enclosures), contact, contact.email)
 
 
 def values(contact: Contact, email: str) -> dict[str, object]:

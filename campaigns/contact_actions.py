@@ -1,7 +1,7 @@
 """What a person can do with contacts and lists, any number of them at once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -50,12 +50,25 @@ def search(contacts: QuerySet[Contact], words: str) -> QuerySet[Contact]:
     return contacts.alias(words=contact_words()).filter(words=query)
 
 
-def table(contacts: QuerySet[Contact]) -> tuple[list[str], Iterator[list[Any]]]:
-    """The contacts as a header and rows: address, name, and all merge fields that there are."""
+def chosen(wanted: Mapping[str, Any]) -> QuerySet[Contact]:
+    """What an export wants: contacts with these `ids`; or of a `list` (id), on no list (`listless`), with
+    these `words`."""
+    contacts = Contact.objects.all()
+    if "ids" in wanted:
+        return contacts.filter(pk__in=wanted["ids"])
+    if "list" in wanted:
+        contacts = contacts.filter(lists=wanted["list"])
+    if "listless" in wanted:
+        contacts = contacts.filter(lists__isnull=wanted["listless"] not in ("0", "False"))
+    return search(contacts, wanted.get("words", ""))
+
+
+def table(wanted: Mapping[str, Any]) -> tuple[list[str], Iterator[list[Any]]]:
+    """The same as a heading and rows: address, name, and all merge fields that there are."""
     with connection.cursor() as cursor:
         cursor.execute(FIELDS)
         fields = sorted(field for (field,) in cursor)
-    return ["email", "name", *fields], _rows(contacts, fields)
+    return ["email", "name", *fields], _rows(chosen(wanted), fields)
 
 
 def _rows(contacts: QuerySet[Contact], fields: list[str]) -> Iterator[list[Any]]:

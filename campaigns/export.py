@@ -1,14 +1,18 @@
 """The recipients of a campaign as a table, read while it is sent, so that memory stays flat."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from sending.models import QueuedEmail, SendLog
 from sending.selection import Selection, chunks
 from sending.whereabouts import last_attempts
+
+PERMISSIONS = ("campaigns.view_campaign", "sending.view_queuedemail", "campaigns.view_contact")
 
 
 def recipients(selection: Selection) -> Iterator[Sequence[object]]:
@@ -18,6 +22,16 @@ def recipients(selection: Selection) -> Iterator[Sequence[object]]:
         attempts = last_attempts(mail.pk for mail in mails)
         for mail in mails:
             yield _row(mail, attempts.get(mail.pk), states)
+
+
+def chosen(wanted: Mapping[str, Any]) -> QuerySet[QueuedEmail]:
+    """The mails that an export wants: a Selection's fields by name."""
+    return Selection(**wanted).mails()
+
+
+def table(wanted: Mapping[str, Any]) -> tuple[list[str], Iterator[Sequence[object]]]:
+    """The same as a heading and rows."""
+    return heading(), recipients(Selection(**wanted))
 
 
 def heading() -> list[str]:

@@ -13,22 +13,21 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from django_q.tasks import async_task
 
 from accounts.words import number
 from campaigns.actions import Refused
 from campaigns.importing.action import checked_list_name, read_sample
 from campaigns.importing.headers import check_fields
-from campaigns.importing.limits import CHUNK, MAX_FILE
+from campaigns.importing.limits import MAX_FILE
 from campaigns.importing.refusal import ImportRefused
 from campaigns.models import Import, ImportChunk
+from sending.longwork import files, running
 
 logger = logging.getLogger(__name__)
 State = Import.State
 # An upload that nobody starts is cancelled after this time; a finished one's file, kept for the
 # sake of its refused rows, is removed.
 KEEP_FILES = timedelta(days=7)
-FREE = {"slot": None, "token": None, "lease": None}
 
 
 @transaction.atomic
@@ -54,8 +53,7 @@ def upload(
         created_by=user,
     )
     file.seek(0)
-    for place, content in enumerate(iter(lambda: file.read(CHUNK), b"")):
-        ImportChunk.objects.create(of=imported, number=place, content=content)
+    files.keep(imported, file)
     _log(imported)
     return imported
 
@@ -108,20 +106,14 @@ def remove_old_files() -> int:
     old = Import.objects.filter(created_at__lt=Now() - KEEP_FILES)
     with transaction.atomic():
         old.filter(state__in=[State.UPLOADED, State.CHECKED]).update(state=State.CANCELLED, finished_at=Now())
-        files = old.filter(Q(state__in=Import.FINAL), chunks__number=0)
-        count = files.count()
+        count = old.filter(Q(state__in=Import.FINAL), chunks__number=0).count()
         ImportChunk.objects.filter(of__in=old.filter(state__in=Import.FINAL)).delete()
     return count
 
 
-def wake_up() -> None:
-    """Asks for a worker now, rather than at the next tick of the schedule."""
-    async_task("campaigns.jobs.run_imports")
-
-
 def _move(imported: Import, expected: Sequence[str], **changes: Any) -> None:
     """Moves an import out of an expected state and out of any worker's hand, or raises Refused."""
-    afresh = {**FREE, "attempts": 0, "percent": 0, "rows_read": 0}
+    afresh = {**running.HELD_NO_MORE, "attempts": 0, "percent": 0, "rows_done": 0}
     moved = Import.objects.filter(pk=imported.pk, state__in=expected).update(**afresh, **changes)
     imported.refresh_from_db()
     if not moved:
@@ -131,7 +123,7 @@ def _move(imported: Import, expected: Sequence[str], **changes: Any) -> None:
         )
     _log(imported)
     if imported.is_in_work:
-        wake_up()
+        running.wake_up()
 
 
 def _log(imported: Import) -> None:

@@ -20,10 +20,10 @@ from campaigns.actions import Refused
 from campaigns.import_forms import ColumnsForm, ListUploadForm, SuppressionUploadForm
 from campaigns.importing.action import refused_rows
 from campaigns.importing.refusal import ImportRefused
-from campaigns.importing.running import kept_file
 from campaigns.models import ContactList, Import
 from sending import csv_export
-from sending.status import database_now, is_alive, last_sign
+from sending.longwork import showing
+from sending.longwork.files import kept_file
 
 IMPORT_PERMISSIONS = ["campaigns.add_contact", "campaigns.change_contact", "campaigns.change_contactlist"]
 SUPPRESS_PERMISSIONS = ["sending.add_suppression"]
@@ -201,7 +201,7 @@ class ImportAdmin(admin.ModelAdmin):
             "may_run": may,
             "form": (form or ColumnsForm(imported)) if may_choose else None,
             "sample": imported.sample,
-            "is_held_up": imported.is_in_work and not is_alive(last_sign(), database_now()),
+            "work": showing.told(imported),
             "has_file": bool(report.get("refused")) and imported.chunks.exists(),
             "refused_rows": report.get("refused_rows", [])[:SHOWN_ROWS],
             "duplicate_rows": report.get("duplicate_rows", [])[:SHOWN_ROWS],

@@ -7,11 +7,12 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import models
 from django.db.models import Func, Q, Value
-from django.db.models.functions import Coalesce, Concat, Lower, Now
+from django.db.models.functions import Coalesce, Concat, Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import SmtpAccount
 from campaigns import templating
+from sending.longwork.models import FilePiece, LongWork, in_work, rules
 from sending.models import Suppression
 
 
@@ -68,7 +69,8 @@ class Campaign(models.Model):
     """One message to the contacts of some lists."""
 
     class Status(models.TextChoices):
-        DRAFT = "draft", _("Draft")  # queue_campaign moves it to sending
+        DRAFT = "draft", _("Draft")  # queued at once: sending; where they are many: queueing
+        QUEUEING = "queueing", _("Being queued")  # a worker moves it to sending; cancelled: draft
         SENDING = "sending", _("Sending")  # its queue rows say how far; pause and cancel move it on
         PAUSED = "paused", _("Paused")  # resume moves it to sending
         CANCELLED = "cancelled", _("Cancelled")  # for good
@@ -99,7 +101,7 @@ class Campaign(models.Model):
         permissions = [("send_campaign", _("Can queue, pause, resume, cancel and retry a campaign"))]
         constraints = [
             models.CheckConstraint(
-                condition=Q(status="draft") | Q(queued_at__isnull=False),
+                condition=Q(status__in=["draft", "queueing"]) | Q(queued_at__isnull=False),
                 name="campaigns_campaign_queued_once_it_left_draft",
             ),
         ]
@@ -140,6 +142,30 @@ class Campaign(models.Model):
             raise ValidationError(errors)
 
 
+class Queueing(LongWork):
+    """A campaign with many recipients on its way into the queue. A worker does it; staff follow it."""
+
+    campaign = models.ForeignKey(Campaign, related_name="queueings", on_delete=models.CASCADE, db_index=False)
+    expected = models.PositiveIntegerField(help_text="Recipients, when it was asked for.")
+    state = models.CharField(max_length=10, choices=LongWork.State, default=LongWork.State.WORKING)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            *rules("campaigns_queueing"),
+            models.UniqueConstraint(
+                fields=["campaign"], condition=Q(state="working"), name="campaigns_queueing_once_at_a_time"
+            ),
+        ]
+        indexes = [
+            in_work("campaigns_queueing"),
+            models.Index(fields=["campaign", "id"], name="campaigns_queueing_campaign"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Queueing {self.pk}"
+
+
 class Attachment(models.Model):
     """A file that goes out with a campaign. Kept in Postgres, where every host can read it."""
 
@@ -155,7 +181,7 @@ class Attachment(models.Model):
         return self.filename
 
 
-class Import(models.Model):
+class Import(LongWork):
     """A file on its way into a list, or onto the suppression list. Staff follow it; a worker does it."""
 
     class State(models.TextChoices):
@@ -167,7 +193,6 @@ class Import(models.Model):
         REFUSED = "refused", _("Refused")  # final: nothing was changed
         CANCELLED = "cancelled", _("Cancelled")  # final: nothing was changed
 
-    FINAL = (State.DONE, State.REFUSED, State.CANCELLED)
     IN_WORK = (State.CHECKING, State.IMPORTING)
 
     filename = models.CharField(max_length=200)
@@ -180,17 +205,6 @@ class Import(models.Model):
     sample = models.JSONField(help_text="importing.action.Sample")
     fields = models.JSONField(default=list, help_text="What each column fills, in the file's order.")
     report = models.JSONField(default=dict, help_text="importing.report.ImportReport")
-    refusal = models.CharField(max_length=1000, blank=True)
-    rows_read = models.PositiveIntegerField(default=0)
-    percent = models.PositiveSmallIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker began this step.")
-    # A worker holds it while the lease lasts. The slot is 1 then and unique: one import runs at a time.
-    slot = models.PositiveSmallIntegerField(null=True, unique=True)
-    token = models.UUIDField(null=True)
-    lease = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(db_default=Now())
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
-    finished_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]
@@ -199,34 +213,16 @@ class Import(models.Model):
                 condition=~Q(list_name="") & Q(reason="") | Q(list_name="") & ~Q(reason=""),
                 name="campaigns_import_list_or_reason",
             ),
-            models.CheckConstraint(
-                condition=Q(
-                    slot=1, token__isnull=False, lease__isnull=False, state__in=["checking", "importing"]
-                )
-                | Q(slot__isnull=True, token__isnull=True, lease__isnull=True),
-                name="campaigns_import_held_in_work",
-            ),
-            models.CheckConstraint(
-                condition=Q(state__in=["done", "refused", "cancelled"], finished_at__isnull=False)
-                | Q(state__in=["uploaded", "checking", "checked", "importing"], finished_at__isnull=True),
-                name="campaigns_import_finished_when_final",
+            *rules(
+                "campaigns_import",
+                in_work=["checking", "importing"],
+                opened=["uploaded", "checking", "checked", "importing"],
             ),
         ]
-        indexes = [
-            models.Index(
-                fields=["id"],
-                condition=Q(state__in=["checking", "importing"]),
-                name="campaigns_import_in_work",
-            ),
-        ]
+        indexes = [in_work("campaigns_import", ["checking", "importing"])]
 
     def __str__(self) -> str:
         return self.filename
-
-    @property
-    def is_in_work(self) -> bool:
-        """Whether the next step is a worker's, and not a person's."""
-        return self.state in self.IN_WORK
 
     @property
     def target(self) -> str:
@@ -242,12 +238,8 @@ class Import(models.Model):
         )
 
 
-class ImportChunk(models.Model):
-    """A piece of an import's file. Kept in Postgres, where a worker on any host can read it."""
-
+class ImportChunk(FilePiece):
     of = models.ForeignKey(Import, related_name="chunks", on_delete=models.CASCADE, db_index=False)
-    number = models.PositiveIntegerField()
-    content = models.BinaryField()
 
     class Meta:
         constraints = [

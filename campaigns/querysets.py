@@ -21,13 +21,14 @@ def progress(campaign_ids: Iterable[int]) -> dict[int, dict[str, int]]:
 
 
 def not_over(campaigns: Iterable[Campaign]) -> list[Campaign]:
-    """Those that may still send: drafts, and sending or paused ones with a mail in no final state."""
+    """Those that may still send: unqueued ones, and sending or paused ones with a mail in no final state."""
     moving = [one for one in campaigns if one.status != Campaign.Status.CANCELLED]
     counts = progress(one.pk for one in moving)
     return [
         one
         for one in moving
-        if one.status == Campaign.Status.DRAFT or not set(counts.get(one.pk, {})) <= set(QueuedEmail.FINAL)
+        if one.status in (Campaign.Status.DRAFT, Campaign.Status.QUEUEING)
+        or not set(counts.get(one.pk, {})) <= set(QueuedEmail.FINAL)
     ]
 
 

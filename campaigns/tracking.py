@@ -3,6 +3,7 @@
 For staff who may look at campaigns and at the queue; its buttons for who may send.
 """
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -14,10 +15,10 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
+    HttpResponseBase,
     HttpResponseNotModified,
     HttpResponseRedirect,
     QueryDict,
-    StreamingHttpResponse,
 )
 from django.shortcuts import render
 from django.urls import path, reverse
@@ -25,17 +26,18 @@ from django.utils import timezone, translation
 from django.utils.http import parse_etags, quote_etag
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns import export
 from campaigns.models import Campaign
-from sending import csv_export, freshness, outlook, selection, whereabouts
+from sending import freshness, outlook, selection, whereabouts
+from sending.exporting.admin import respond
+from sending.longwork.showing import told
 from sending.models import QueuedEmail
 from sending.selection import REPLIES, Selection
 from sending.status import OPEN, STATES, queue_status
 
 PERMISSIONS = ("campaigns.view_campaign", "sending.view_queuedemail")
-EXPORT_PERMISSIONS = (*PERMISSIONS, "campaigns.view_contact")
 BUTTONS = ("pause", "resume", "cancel", "retry", "first", "last")  # the admin's actions of these names
 TONES = {"sent": "good", "sending": "busy", "retry": "warning", "uncertain": "warning", "failed": "bad"}
 
@@ -45,7 +47,8 @@ def urls(model_admin: Any) -> list[Any]:
     views = (
         ("progress", "progress/", require_safe, progress_view),
         ("act", "progress/act/", require_POST, act_view),
-        ("export", "progress/recipients.csv", require_safe, export_view),
+        ("queueing", "progress/queueing/", require_safe, queueing_view),
+        ("export", "progress/recipients.csv", require_http_methods(["GET", "POST"]), export_view),
     )
 
     return [
@@ -74,6 +77,15 @@ def progress_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpRespon
     return response
 
 
+def queueing_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
+    """GET: how far a worker is with queueing it; when it has ended, the page is to be loaded anew."""
+    _require(request, PERMISSIONS)
+    context = _queueing(_campaign(pk))
+    if not (context and context["queueing"].is_in_work):
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return render(request, "admin/campaigns/campaign/queueing.html", context)
+
+
 def act_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
     """POST: one of the buttons. Its message stands on the page that follows."""
     if not model_admin.has_send_permission(request):
@@ -89,13 +101,14 @@ def act_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
     return HttpResponseRedirect(_url("progress", pk, kept))
 
 
-def export_view(model_admin: Any, request: HttpRequest, pk: int) -> StreamingHttpResponse:
-    """GET: what the filter shows, all of it, as a CSV file."""
-    _require(request, EXPORT_PERMISSIONS)
+def export_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponseBase:
+    """What the filter shows, all of it, as a CSV file; POST: by a worker where it is large."""
+    _require(request, export.PERMISSIONS)
     campaign, asked = _campaign(pk), _asked(pk, request.GET)
     parts = [slugify(campaign.name) or str(pk), asked.status, asked.reply]
     name = "-".join(part for part in parts if part)
-    return csv_export.stream(f"{name}.csv", export.heading(), export.recipients(asked))
+    title = _("Recipients of %s") % campaign
+    return respond(request, "recipients", asdict(asked), title=title, filename=f"{name}.csv")
 
 
 def _require(request: HttpRequest, permissions: tuple[str, ...]) -> None:
@@ -144,6 +157,7 @@ def _page(model_admin: Any, request: HttpRequest, pk: int) -> dict[str, Any]:
     moving = [one for one in status["campaigns"] if one["status"] in ("sending", "paused")]
     return {
         **_live(model_admin, request, campaign, status),
+        **_queueing(campaign),
         "title": campaign.name,
         "opts": Campaign._meta,
         "act_url": _url("act", pk),
@@ -151,6 +165,12 @@ def _page(model_admin: Any, request: HttpRequest, pk: int) -> dict[str, Any]:
         "others": [one for one in moving if one["id"] != pk],
         "is_movable": any(one["id"] == pk for one in moving),
     }
+
+
+def _queueing(campaign: Campaign) -> dict[str, Any]:
+    """What a worker does, or did last, to queue it; nothing where the campaign was queued at once."""
+    last = campaign.queueings.first()
+    return {"queueing": last, "work": told(last)} if last else {}
 
 
 def _live(
@@ -179,7 +199,7 @@ def _live(
         "first_url": _url("progress", campaign.pk, _kept(asked)),
         "previous_url": page.previous and _url("progress", campaign.pk, _kept(asked, before=page.previous)),
         "next_url": page.next and _url("progress", campaign.pk, _kept(asked, after=page.next)),
-        "export_url": request.user.has_perms(EXPORT_PERMISSIONS)
+        "export_url": request.user.has_perms(export.PERMISSIONS)
         and _url("export", campaign.pk, _kept(asked)),
     }
 

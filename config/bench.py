@@ -3,6 +3,7 @@
 Machines differ and are noisy: compare the rows of one run, not of two.
 """
 
+import argparse
 import io
 import logging
 import os
@@ -28,6 +29,7 @@ from accounts.actions import add_account  # noqa: E402
 from campaigns import actions  # noqa: E402
 from campaigns.importing import import_contacts  # noqa: E402
 from campaigns.models import Campaign, ContactList  # noqa: E402
+from config import bench_dashboard  # noqa: E402
 from config.demo.smtp_server import LocalSmtpServer  # noqa: E402
 from sending import dispatch, jobs, sender  # noqa: E402
 from sending.actions import set_pacing  # noqa: E402
@@ -39,11 +41,20 @@ LONG_AGO = "2000-01-01T00:00Z"
 
 
 def main() -> None:
-    """Prints one table in Markdown."""
+    """Prints one table in Markdown; with --dashboard [ROWS] that of the dashboard over a large queue."""
+    parser = argparse.ArgumentParser(prog="make bench")
+    told = "over so many mails (ten million); 0: over those of the last run"
+    parser.add_argument("--dashboard", nargs="?", const=10_000_000, type=int, metavar="ROWS", help=told)
+    parser.add_argument("--explain", action="store_true", help="with --dashboard: the slow plans, too")
+    options = parser.parse_args()
     logging.disable(logging.INFO)
     call_command("migrate", interactive=False, verbosity=0)
-    call_command("flush", interactive=False, verbosity=0)
+    if options.dashboard != 0:
+        call_command("flush", interactive=False, verbosity=0)
     settings.ALLOWED_HOSTS = ["testserver"]
+    if options.dashboard is not None:
+        bench_dashboard.main(options.dashboard, explain=options.explain)
+        return
     print("| what | figure |\n| --- | --- |")
     with LocalSmtpServer({"bench": "bench"}) as server:
         prepare(server.port)

@@ -18,6 +18,7 @@ SECTIONS = (
             "sending.sendlog",
             "sending.batch",
             "sending.heartbeat",
+            "sending.export",
         ),
     ),
 )

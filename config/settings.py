@@ -175,15 +175,20 @@ WATCHDOG_AFTER = environment.whole_number("WATCHDOG_AFTER", 60)
 PULSE_EVERY = min(15.0, WATCHDOG_AFTER / 4)
 # Seconds after which a batch hands back what it has not started; below Q_CLUSTER's timeout.
 BATCH_BUDGET = 600
+# Up to so many recipients a campaign is queued, so many rows a table exported, while the person waits;
+# more is a worker's.
+QUEUE_AT_ONCE = environment.whole_number("QUEUE_AT_ONCE", 100_000)
+EXPORT_AT_ONCE = environment.whole_number("EXPORT_AT_ONCE", 50_000)
 WORKERS = environment.whole_number("WORKERS", 4)
 Q_CLUSTER = {
     "name": "batchwise",
     "orm": "default",
     "broker_class": "sending.broker.PulsingBroker",
-    "workers": WORKERS,
+    # One does long work at a time: with two of them, one always sends.
+    "workers": max(WORKERS, 2),
     "timeout": 900,
     "retry": 1200,
-    "queue_limit": WORKERS,
+    "queue_limit": max(WORKERS, 2),
     "bulk": 1,
     "poll": 0.5,
     "catch_up": False,

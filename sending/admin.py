@@ -9,15 +9,17 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.addresses import ascii_address
 from accounts.columns import moment_column
-from sending import actions, background_jobs, csv_export
+from sending import actions, background_jobs, suppression
 from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
+from sending.exporting.admin import chosen, respond
 from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
 from sending.lookup import mails_to
-from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Suppression
+from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Suppression, TestMail
 from sending.paginator import FirstRowsPaginator
 from sending.read_only import LedgerInline, LooksInline, ReadOnly
 
@@ -41,7 +43,7 @@ class QueuedEmailAdmin(ReadOnly):
     list_select_related = ("campaign", "account")
     list_filter = (StatusFilter, CampaignFilter, AccountFilter)
     search_fields = ("email", "message_id")
-    search_help_text = _("A whole address or Message-ID.")
+    search_help_text = _lazy("A whole address or Message-ID.")
     inlines = (LedgerInline, LooksInline)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
@@ -64,7 +66,7 @@ class SendLogAdmin(ReadOnly):
     list_select_related = ("queued_email", "account")
     list_filter = (OutcomeFilter, AccountFilter)
     search_fields = ("queued_email__email", "queued_email__message_id")
-    search_help_text = _("A whole address or Message-ID.")
+    search_help_text = _lazy("A whole address or Message-ID.")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
@@ -74,12 +76,26 @@ class SendLogAdmin(ReadOnly):
         mails = list(mails_that_match(search_term).values_list("pk", flat=True))
         return queryset.filter(queued_email__in=mails), False
 
-    moment = moment_column("at", _("at"), seconds=True)
+    moment = moment_column("at", _lazy("at"), seconds=True)
 
-    @admin.display(description=_("reply"))
+    @admin.display(description=_lazy("reply"))
     def reply(self, row: SendLog) -> str:
         said = " ".join(str(part) for part in (row.code, row.enhanced_code, row.text) if part)
         return f"{row.get_phase_display()}: {said}" if said else row.get_phase_display()
+
+
+@admin.register(TestMail)
+class TestMailAdmin(ReadOnly):
+    """What people sent to themselves, and what became of it."""
+
+    list_display = ("moment", "email", "campaign", "account", "outcome", "reply", "sent_by")
+    list_select_related = ("campaign", "account", "sent_by")
+    list_filter = (AccountFilter,)
+    moment = moment_column("started_at", _lazy("started"), seconds=True)
+
+    @admin.display(description=_lazy("reply"))
+    def reply(self, mail: TestMail) -> str:
+        return " ".join(str(part) for part in (mail.code, mail.enhanced_code, mail.text) if part)
 
 
 @admin.register(Batch)
@@ -87,15 +103,15 @@ class BatchAdmin(ReadOnly):
     list_display = ("id", "account", "size", "sent", "failed", "was_created", "was_started", "was_finished")
     list_select_related = ("account",)
     list_filter = (AccountFilter,)
-    was_created = moment_column("created", _("created"), seconds=True)
-    was_started = moment_column("started", _("started"), seconds=True)
-    was_finished = moment_column("finished", _("finished"), seconds=True)
+    was_created = moment_column("created", _lazy("created"), seconds=True)
+    was_started = moment_column("started", _lazy("started"), seconds=True)
+    was_finished = moment_column("finished", _lazy("finished"), seconds=True)
 
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnly):
     list_display = ("job", "host", "moment", "duration", "outcome")
-    moment = moment_column("at", _("at"), seconds=True)
+    moment = moment_column("at", _lazy("at"), seconds=True)
 
 
 @admin.register(Pacing)
@@ -103,9 +119,9 @@ class PacingAdmin(admin.ModelAdmin):
     """One row: its list leads straight to it."""
 
     fieldsets = (
-        (_("Batches"), {"fields": ("batch_size", "scope", "batch_interval")}),
-        (_("Between two mails"), {"fields": ("delay", "jitter")}),
-        (_("Retries"), {"fields": ("retry_interval", "max_retries")}),
+        (_lazy("Batches"), {"fields": ("batch_size", "scope", "batch_interval")}),
+        (_lazy("Between two mails"), {"fields": ("delay", "jitter")}),
+        (_lazy("Retries"), {"fields": ("retry_interval", "max_retries")}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -148,7 +164,7 @@ class SuppressionAdmin(admin.ModelAdmin):
     """Addresses that get nothing more: to add, to find, to take off the list."""
 
     list_display = ("email", "reason", "source", "since")
-    since = moment_column("at", _("since"))
+    since = moment_column("at", _lazy("since"))
     list_filter = ("reason",)
     search_fields = ("email",)
     fields = ("email", "reason", "source")
@@ -158,17 +174,22 @@ class SuppressionAdmin(admin.ModelAdmin):
     actions = ("export",)
     change_list_template = "admin/sending/suppression/change_list.html"
 
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet, search_term: str
+    ) -> tuple[QuerySet, bool]:
+        return suppression.search(queryset, search_term), False
+
     def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
         """The list; what to do where there is nothing on it yet."""
         is_empty = not Suppression.objects.exists()
         return super().changelist_view(request, {**(extra_context or {}), "is_empty": is_empty})
 
-    @admin.action(description=_("Export as CSV"), permissions=["view"])
+    @admin.action(description=_lazy("Export as CSV"), permissions=["view"])
     def export(self, request: HttpRequest, suppressions: QuerySet[Suppression]) -> HttpResponseBase:
         """Downloads the chosen addresses, with why and since when."""
-        rows = suppressions.order_by("pk").iterator(chunk_size=2000)
-        told = ((row.email, row.reason, row.source, row.at.isoformat(timespec="seconds")) for row in rows)
-        return csv_export.stream("suppressions.csv", ("email", "reason", "source", "since"), told)
+        wanted = chosen(request, suppressions, {"reason__exact": "reason", "q": "words"})
+        title = _("Suppression list")
+        return respond(request, "suppressions", wanted, title=title, filename="suppressions.csv")
 
     def has_change_permission(self, request: HttpRequest, obj: Suppression | None = None) -> bool:
         return False

@@ -10,9 +10,19 @@ class SendingConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
-        from sending import checks, drain, schedules  # noqa: F401
+        from sending import checks, drain, schedules, suppression  # noqa: F401
+        from sending.exporting import actions, sources
+        from sending.exporting.models import Export
+        from sending.longwork import running
 
         post_migrate.connect(schedules.sync, sender=self)
         post_spawn.connect(drain.on_worker_start)
         pre_execute.connect(drain.on_job_start)
         post_execute_in_worker.connect(drain.on_job_end)
+        running.declare(
+            running.Kind(Export, actions.run, actions.GIVEN_UP, actions.FAILED, tidy=actions.remove_old)
+        )
+        sources.declare(
+            "suppressions",
+            sources.Source(("sending.view_suppression",), suppression.chosen, suppression.table),
+        )

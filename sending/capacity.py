@@ -1,5 +1,7 @@
 """What each account may still hand over: what its limits leave, over all their windows.
 
+Campaigns' mails and test mails count alike.
+
 Why claims that keep to it keep every limit. Take any window of the ledger, its rows, and the last claim
 that one of them came from. Each of the rows was by then logged within the window that this claim
 looked at (which began no later, since the claim came first), or sending, or uncertain: all counted.
@@ -32,6 +34,8 @@ LEAVES = """(
 # it was written. Without a ledger row by its queue row: while it is sending, as if handed over
 # now; once it is uncertain, as if handed over as late as it can have been (ledger.LATEST).
 # A ledger row that says "not accepted" takes its queue row out of the count.
+# A test mail has no queue row: it counts by itself, as if handed over now while it is being sent, and as
+# late as it can have been (TestMail.counts_at) once its end is known, or nobody is left to tell it.
 LOOK = f"""
 SELECT account.id, span.name, span.most, taken.n,
     CASE WHEN taken.n = 0 THEN NULL
@@ -61,18 +65,26 @@ CROSS JOIN LATERAL (
                  account.warm_up_start + account.warm_up_step::bigint * (warm_up.days + 1)) AS next,
            account.warm_up_since + (warm_up.days + 1) * interval '24 hours' AS next_at) cap
 CROSS JOIN LATERAL (
-    SELECT coalesce(array_agg(CASE WHEN mail.status = 'uncertain'
-               THEN coalesce({LATEST}, clock.now) ELSE clock.now END), '{{}}') AS moments,
-           max(batch.finished) AS recovered
-    FROM sending_queuedemail mail JOIN sending_batch batch ON batch.id = mail.batch_id
-    WHERE mail.account_id = account.id AND mail.status IN ('sending', 'uncertain')
-      AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
-                      WHERE log.batch_id = mail.batch_id AND log.queued_email_id = mail.id)) unlogged
+    SELECT coalesce(array_agg(one.at), '{{}}') AS moments, max(one.ended) AS ended
+    FROM (
+        SELECT CASE WHEN mail.status = 'uncertain'
+                   THEN coalesce({LATEST}, clock.now) ELSE clock.now END AS at,
+               batch.finished AS ended
+        FROM sending_queuedemail mail JOIN sending_batch batch ON batch.id = mail.batch_id
+        WHERE mail.account_id = account.id AND mail.status IN ('sending', 'uncertain')
+          AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
+                          WHERE log.batch_id = mail.batch_id AND log.queued_email_id = mail.id)
+        UNION ALL
+        SELECT least(test.counts_at, clock.now), least(test.counts_at, clock.now)
+        FROM sending_testmail test
+        WHERE test.account_id = account.id AND test.outcome <> 'refused'
+          AND test.counts_at > clock.now - interval '2 days'  -- no window is longer
+    ) one) unlogged
 CROSS JOIN LATERAL (
     SELECT CASE WHEN account.spacing > 0 THEN account.spacing * interval '1 second' + greatest(
         (SELECT max(log.at) FROM sending_sendlog log
          WHERE log.account_id = account.id AND log.outcome IN ('sent', 'uncertain')),
-        unlogged.recovered) END AS until) spaced
+        unlogged.ended) END AS until) spaced
 CROSS JOIN LATERAL (VALUES
     (CASE WHEN cap.now < account.daily_limit THEN 'warm-up' WHEN day.starts IS NULL THEN '24 h'
           ELSE 'day' END,

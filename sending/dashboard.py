@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from accounts.actions import resume_account
 from accounts.models import SmtpAccount
 from sending import freshness, last_hours, outlook
-from sending.status import OPEN, STATES, last_batches, last_sign, queue_status, sent_today
+from sending.status import OPEN, STATES, last_batches, last_sign, queue_status
 
 # The page shows what these let one see elsewhere.
 PERMISSIONS = ("sending.view_queuedemail", "campaigns.view_campaign", "accounts.view_smtpaccount")
@@ -71,16 +71,17 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
     status = queue_status()
     batches = last_batches()
     now = timezone.localtime()
+    history = last_hours.history(now)
     enabled = [account for account in status["accounts"] if account["state"] != "disabled"]
     return {
         "status": status,
-        "sent_today": sent_today(),
+        "sent_today": history.sent_today,
         "capacity": sum(account["limit"] for account in enabled),
         "heartbeat": last_sign(),
         "accounts": [outlook.with_words(account) for account in status["accounts"]],
         "campaigns": _shown(status, now),
         "hidden_campaigns": max(0, len(status["campaigns"]) - MOST_CAMPAIGNS),
-        "history": last_hours.history(now),
+        "history": history,
         "batches": batches,
         "queue_remaining": status["pending"] + status["retry"],
         "is_first_run": not (status["accounts"] and batches),

@@ -83,8 +83,7 @@ class Effects:
     def _pause_account(self, attempt: Attempt, pause: Pause, cure: str | Promise) -> None:
         # First: what is given back takes no more place in the window.
         self._park_account(attempt.account)
-        until = patiently(lambda: _until(pause, attempt.account))
-        patiently(lambda: pause_account(attempt.account, str(cure), until, reply=_reply(attempt)))
+        rest(attempt, pause, cure)
 
     def _pause_campaign(self, attempt: Attempt, campaign: int) -> None:
         reason = _("Servers refuse what it says: %(reply)s. Change the message, then resume.") % {
@@ -104,6 +103,12 @@ class Effects:
     def _park_mails(self, mails: Collection[int]) -> None:
         self.parked_mails.update(mails)
         self.is_ours &= settle.hand_back_mails(self.hold.batch, self.hold.token, mails)
+
+
+def rest(attempt: Attempt, pause: Pause, cure: str | Promise) -> None:
+    """Pauses the account that a reply is about, with the cure and the reply as the reason."""
+    until = patiently(lambda: _until(pause, attempt.account))
+    patiently(lambda: pause_account(attempt.account, str(cure), until, reply=_reply(attempt)))
 
 
 def _in_a_row(scopes: Collection[str], count: int, **whose: int) -> bool:

@@ -1,20 +1,22 @@
 """When campaigns will be finished. Pure: no database, no clock of its own.
 
-Time is walked through in steps. In each, campaigns take their turn in the order of sending, and take
-what the pace and their accounts have left; what an account hands over is free again when its 24 hours
-or its day are over. Retries, new campaigns, accounts that get paused on the way and the steps of a
-warm-up are not foreseen: it is an estimate.
+Time is walked through in steps: of ten minutes, or of an hour where it is a matter of days. In each,
+campaigns take their turn in the order of sending, and take what the pace and their accounts have left;
+what an account hands over is free again when its 24 hours or its day are over. Retries, new campaigns,
+accounts that get paused on the way and the steps of a warm-up are not foreseen: it is an estimate.
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 STEP = timedelta(minutes=10)
+LONG_STEP = timedelta(hours=1)  # where it takes more than a few days: no page waits for minutes of next week
+LONG_WALK = timedelta(days=3)
 WINDOW = timedelta(hours=24)
-MOST_STEPS = 3_000  # further ahead nobody plans, and no page waits
+MOST_STEPS = 600  # further ahead nobody plans
 USUAL_SECONDS = 0.5  # of an attempt, where none was measured
 
 
@@ -47,10 +49,18 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Forecast:
-    """finish: of each campaign that ends within sight, by id; per_day: mails by local date."""
+    """finish: of each campaign that ends within sight, by id; days: of each its mails by local date."""
 
     finish: Mapping[int, datetime]
-    per_day: Mapping[object, int]
+    days: Mapping[int, Mapping[date, int]]
+
+    @property
+    def per_day(self) -> Mapping[date, int]:
+        """Mails of all campaigns by local date, in order."""
+        total: Counter[date] = Counter()
+        for days in self.days.values():
+            total.update(days)
+        return dict(sorted(total.items()))
 
 
 def pace(
@@ -68,16 +78,22 @@ def forecast(
 
     campaigns: in the order of sending. Times come in the time zone of `now`.
     """
-    walk = _Walk(now, campaigns, accounts, per_minute * STEP.total_seconds() / 60)
+    walk = _Walk(now, campaigns, accounts, _step_for(campaigns, per_minute), per_minute)
     for _ in range(MOST_STEPS):
         moved = walk.step()
         if not any(walk.open.values()):
             break
-        following = walk.at + STEP if moved else walk.next_event()
+        following = walk.at + walk.length if moved else walk.next_event()
         if following is None:
             break
         walk.at = following
-    return Forecast(walk.finish, dict(walk.per_day))
+    return Forecast(walk.finish, walk.days)
+
+
+def _step_for(campaigns: Sequence[Campaign], per_minute: float) -> timedelta:
+    """How far to go at a time: coarser where even the pace alone takes days."""
+    minutes = sum(campaign.open for campaign in campaigns) / per_minute
+    return LONG_STEP if minutes > LONG_WALK / timedelta(minutes=1) else STEP
 
 
 @dataclass
@@ -85,9 +101,10 @@ class _Walk:
     at: datetime
     campaigns: Sequence[Campaign]
     accounts: Sequence[Account]
-    per_step: float
+    length: timedelta
+    per_minute: float
     finish: dict[int, datetime] = field(default_factory=dict)
-    per_day: dict[object, int] = field(default_factory=lambda: defaultdict(int))
+    days: dict[int, Counter[date]] = field(default_factory=lambda: defaultdict(Counter))
 
     def __post_init__(self) -> None:
         self.open = {campaign.id: campaign.open for campaign in self.campaigns}
@@ -95,7 +112,8 @@ class _Walk:
         self.usable_from = {account.id: account.usable_from for account in self.accounts}
         self.freed = {account.id: sorted(account.freed) for account in self.accounts}
         self.day_ends = {account.id: account.day_ends for account in self.accounts}
-        minutes = STEP.total_seconds() / 60
+        minutes = self.length / timedelta(minutes=1)
+        self.per_step = self.per_minute * minutes
         self.most = {account.id: max(1, account.per_minute * minutes) for account in self.accounts}
         self.owed = 0.0  # a slow pace sends one mail in several steps
 
@@ -111,13 +129,14 @@ class _Walk:
                 break
             usable = self._usable(campaign)
             waits = waits or bool(usable)
-            taken = self._take(usable, min(room, self.open[campaign.id]))
+            taken = self._take(usable, min(room, self.open[campaign.id]), whole - room)
             room -= taken
             self.open[campaign.id] -= taken
+            if taken:
+                self.days[campaign.id][self.at.date()] += taken
             if taken and not self.open[campaign.id]:
-                self.finish[campaign.id] = self.at + STEP * ((whole - room) / max(self.per_step, 1))
+                self.finish[campaign.id] = self.at + self.length * ((whole - room) / max(self.per_step, 1))
         self.owed -= whole
-        self.per_day[self.at.date()] += whole - room
         return waits
 
     def next_event(self) -> datetime | None:
@@ -145,24 +164,31 @@ class _Walk:
         ]
         return sorted(fit, key=lambda account: -self.left[account])
 
-    def _take(self, usable: list[int], wanted: int) -> int:
-        """Takes up to so many mails from these accounts, in proportion to what each has left."""
+    def _take(self, usable: list[int], wanted: int, before: int) -> int:
+        """Takes up to so many mails from these accounts, in proportion to what each has left.
+
+        before: mails that went out earlier in this step, and so ahead of these.
+        """
         total = sum(self.left[account] for account in usable)
+        shares: dict[int, int] = {}
         taken = 0
         for account in usable:
             fair = -(-wanted * self.left[account] // max(total, 1))
             share = int(min(self.left[account], fair, wanted - taken, self.room[account]))
-            if share <= 0:
-                continue
-            self.left[account] -= share
-            self.room[account] -= share
-            self.freed[account].append((self._frees_at(account), share))
-            taken += share
+            if share > 0:
+                self.left[account] -= share
+                self.room[account] -= share
+                shares[account] = share
+                taken += share
+        at_pace = self.at + self.length * min(1, (before + taken) / max(self.per_step, 1))
+        for account, share in shares.items():
+            sent_at = at_pace if self.most[account] == math.inf else self.at + self.length
+            self.freed[account].append((self._frees_at(account, sent_at), share))
         return taken
 
-    def _frees_at(self, account: int) -> datetime:
-        """When a mail that is sent in this step stops counting."""
+    def _frees_at(self, account: int, sent_at: datetime) -> datetime:
+        """When a mail that is sent in this step, by then, stops counting."""
         day_ends = self.day_ends[account]
         if day_ends is None:
-            return self.at + STEP + WINDOW
+            return sent_at + WINDOW
         return day_ends + WINDOW * max(0, (self.at - day_ends) // WINDOW + 1)

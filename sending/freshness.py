@@ -10,6 +10,8 @@ SELECT md5(concat_ws('|',
     (SELECT max(id) FROM sending_tally),
     (SELECT max(id) FROM sending_sendlog),
     (SELECT max(id) FROM sending_batch),
+    (SELECT string_agg(id || ':' || xmin, ',') FROM (
+        SELECT id, xmin FROM sending_testmail ORDER BY id DESC LIMIT 100) newest),
     (SELECT string_agg(id || ':' || xmin, ',' ORDER BY id) FROM sending_batch WHERE finished IS NULL),
     (SELECT string_agg(id || ':' || xmin, ',' ORDER BY id) FROM accounts_smtpaccount),
     (SELECT string_agg(id || ':' || xmin, ',' ORDER BY id) FROM campaigns_campaign),

@@ -15,6 +15,7 @@ from sending import dispatch as dispatcher
 from sending import reconcile as reconciliation
 from sending import retry as retries
 from sending.heartbeat import at_work, beat, forget_gone_clusters
+from sending.longwork import running
 from sending.models import Batch, Pacing
 
 logger = logging.getLogger(__name__)
@@ -96,6 +97,25 @@ def reconcile() -> str:
     """Looks for uncertain mails in the Sent folder, and settles them by what it finds."""
     with beat("reconcile") as outcome:
         outcome.text = str(reconciliation.reconcile())
+    return outcome.text
+
+
+def run_long_work() -> str:
+    """Does one step of long work; the next one is a job of its own, so that batches get their turn."""
+    with beat("long_work") as outcome, at_work("long_work"):
+        if work := running.run_next():
+            outcome.text = f"{work._meta.verbose_name} {work.pk} is {work.state}"  # type: ignore[attr-defined]
+            if running.is_any_waiting():
+                running.wake_up()
+    return outcome.text
+
+
+def tend_long_work() -> str:
+    """Has a worker go on with what was left by one that died, and removes old files."""
+    with beat("tend_long_work") as outcome:
+        outcome.text = f"{running.tidy()} old files removed"
+        if running.is_any_waiting():
+            running.wake_up()
     return outcome.text
 
 

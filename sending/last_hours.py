@@ -17,10 +17,7 @@ HOURS = 48
 
 PER_HOUR = """
 SELECT date_bin('1 hour', at, %(since)s), outcome, code, enhanced_code, count(*)
-FROM (SELECT at, outcome,
-             CASE WHEN outcome <> 'sent' THEN code END AS code,
-             CASE WHEN outcome <> 'sent' THEN split_part(enhanced_code, '.', 2) END AS enhanced_code
-      FROM sending_sendlog WHERE at >= %(since)s) AS attempt
+FROM sending_sendlog WHERE at >= %(since)s
 GROUP BY 1, 2, 3, 4
 """
 
@@ -33,9 +30,16 @@ GROUP BY mail.campaign_id
 
 FREED = """
 SELECT account_id, date_bin('10 minutes', at, 'epoch') + interval '24 hours 10 minutes', count(*)
-FROM sending_sendlog
-WHERE account_id = ANY(%s) AND outcome IN ('sent', 'uncertain') AND at > now() - interval '24 hours'
-GROUP BY 1, 2 ORDER BY 2
+FROM (
+    SELECT account_id, at FROM sending_sendlog
+    WHERE account_id = ANY(%(accounts)s) AND outcome IN ('sent', 'uncertain')
+      AND at > now() - interval '24 hours'
+    UNION ALL
+    SELECT account_id, counts_at FROM sending_testmail
+    WHERE account_id = ANY(%(accounts)s) AND outcome <> 'refused'
+      AND counts_at > now() - interval '24 hours'
+) used
+GROUP BY 1, 2
 """
 
 # What the middle figure of an enhanced status code is about (RFC 3463, section 3).
@@ -86,6 +90,12 @@ class History:
         return sum(hour.sent for hour in self.hours)
 
     @property
+    def sent_today(self) -> int:
+        """Mails since midnight, where the hours begin."""
+        midnight = timezone.localtime(self.hours[-1].start).replace(hour=0)
+        return sum(hour.sent for hour in self.hours if hour.start >= midnight)
+
+    @property
     def most_failures(self) -> int:
         """Of the most frequent class."""
         return max((one.count for one in self.failures), default=0)
@@ -104,10 +114,11 @@ def history(now: datetime) -> History:
     classes: Counter[str | Promise] = Counter()
     with connection.cursor() as cursor:
         cursor.execute(PER_HOUR, {"since": starts[0]})
-        for hour, outcome, code, subject, count in cursor.fetchall():
+        for hour, outcome, code, enhanced_code, count in cursor.fetchall():
             if outcome == "sent":
                 sent[hour] += count
                 continue
+            subject = f"{enhanced_code}..".split(".")[1]
             classes[failure_class(outcome, code, subject)] += count
             if outcome in ("failed", "retry"):
                 failed[hour] += count
@@ -150,7 +161,7 @@ def freed(account_ids: Iterable[int]) -> Mapping[int, list[tuple[datetime, int]]
     """When used parts of each account's 24 hours come free: (time, how many), in steps of 10 minutes."""
     found: dict[int, list[tuple[datetime, int]]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(FREED, [list(account_ids)])
-        for account, at, count in cursor.fetchall():
+        cursor.execute(FREED, {"accounts": list(account_ids)})
+        for account, at, count in cursor.fetchall():  # their order is made where they are used
             found.setdefault(account, []).append((at, count))
     return found

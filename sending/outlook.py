@@ -17,6 +17,7 @@ WAITING = ("pending", "sending", "retry")
 # What a state is called, and the tone of its chip (templates/partials/chip.html).
 SAID = {
     "draft": (_("draft"), ""),
+    "queueing": (_("being queued"), "busy"),
     "sending": (_("sending"), "busy"),
     "paused": (_("paused"), "warning"),
     "cancelled": (_("cancelled"), ""),
@@ -60,20 +61,32 @@ def _finish(
     status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[last_hours.Rate], now: datetime
 ) -> dict[int, datetime]:
     """When each campaign that goes out will be finished, as far as can be foreseen."""
+    waiting = [as_waiting(one) for one in campaigns if one["status"] == "sending"]
+    return dict(foresee(status, waiting, rates, now).finish)
+
+
+def as_waiting(campaign: dict[str, Any], more: int = 0) -> forecast.Campaign:
+    """A campaign of queue_status() as the forecast takes it, with so many mails more."""
+    waiting = sum(campaign[state] for state in WAITING) + more
+    accounts = frozenset(campaign["account_ids"])
+    return forecast.Campaign(campaign["id"], waiting, accounts, campaign["scheduled_at"])
+
+
+def may_go_on(account: dict[str, Any]) -> bool:
+    """Whether an account of queue_status() sends, now or later, without a person's help."""
+    return account["state"] in ("ready", "spaced", "full") or bool(account["paused_until"])
+
+
+def foresee(
+    status: dict[str, Any],
+    waiting: Sequence[forecast.Campaign],
+    rates: Iterable[last_hours.Rate],
+    now: datetime,
+) -> forecast.Forecast:
+    """The forecast for these campaigns, in the order of sending, over the accounts of queue_status()."""
     freed = last_hours.freed(account["id"] for account in status["accounts"])
-    accounts = [
-        _as_foreseen(a, freed.get(a["id"], ()), now)
-        for a in status["accounts"]
-        if a["state"] in ("ready", "spaced", "full") or a["paused_until"]
-    ]
-    waiting = [
-        forecast.Campaign(
-            c["id"], sum(c[state] for state in WAITING), frozenset(c["account_ids"]), c["scheduled_at"]
-        )
-        for c in campaigns
-        if c["status"] == "sending"
-    ]
-    return dict(forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts))).finish)
+    accounts = [_as_foreseen(a, freed.get(a["id"], ()), now) for a in status["accounts"] if may_go_on(a)]
+    return forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts)))
 
 
 def _as_foreseen(

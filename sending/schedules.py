@@ -10,6 +10,7 @@ from django_q.tasks import async_task
 # Six fields: seconds come last (croniter). django-q2 looks every 30 s, so this is each of its looks.
 EVERY_30_SECONDS = "* * * * * */30"
 EVERY_MINUTE = "* * * * *"
+OURS = r"^(accounts|campaigns|sending)\.jobs\."
 FAR_AHEAD = timedelta(minutes=2)
 # The dispatcher is called by each cluster's own pulse, too (sending.broker), whatever the hosts' clocks say.
 SCHEDULES = {
@@ -17,14 +18,8 @@ SCHEDULES = {
     "retry": EVERY_30_SECONDS,
     "recover": EVERY_MINUTE,
     "reconcile": EVERY_30_SECONDS,
+    "tend_long_work": EVERY_30_SECONDS,
 }
-# Jobs of other rooms, which they declare: name to (function, cron).
-OTHERS: dict[str, tuple[str, str]] = {}
-
-
-def declare(function: str, cron: str) -> None:
-    """Adds a job of another room, by its dotted path, to what is synced. Called when Django starts."""
-    OTHERS[function.rpartition(".")[2]] = (function, cron)
 
 
 def sync(**_: Any) -> None:
@@ -32,12 +27,11 @@ def sync(**_: Any) -> None:
 
     next_run stays as it is, so that no tick is lost.
     """
-    ours_here = {name: (f"sending.jobs.{name}", cron) for name, cron in SCHEDULES.items()}
-    for name, (function, cron) in {**ours_here, **OTHERS}.items():
+    for name, cron in SCHEDULES.items():
         Schedule.objects.update_or_create(
             name=name,
             defaults={
-                "func": function,
+                "func": f"sending.jobs.{name}",
                 "schedule_type": Schedule.CRON,
                 "cron": cron,
                 "repeats": -1,
@@ -47,7 +41,7 @@ def sync(**_: Any) -> None:
             },
         )
     bring_back()
-    Schedule.objects.filter(func__startswith="sending.jobs.").exclude(name__in=SCHEDULES).delete()
+    Schedule.objects.filter(func__regex=OURS).exclude(name__in=SCHEDULES).delete()  # an earlier version's
 
 
 def bring_back() -> None:
@@ -55,7 +49,7 @@ def bring_back() -> None:
 
     While that host lives, it runs them; once it is gone, nobody would for as long as its clock was ahead.
     """
-    ours = Schedule.objects.filter(name__in=[*SCHEDULES, *OTHERS])
+    ours = Schedule.objects.filter(name__in=SCHEDULES)
     ours.filter(next_run__gt=Now() + FAR_AHEAD).update(next_run=Now())
 
 

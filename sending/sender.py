@@ -27,6 +27,7 @@ from sending.models import Batch, Pacing, QueuedEmail
 from sending.spacing import Spacing
 
 logger = logging.getLogger(__name__)
+LONG_WAIT = 5.0  # seconds; what the ledger said before it, of who may send, is asked again after it
 
 
 def send_batch(batch_id: int) -> str:
@@ -110,8 +111,11 @@ class _Sender:
                     return False
                 if self.effects.handed_back(mail):
                     continue
-                if self._must_stop_within(max(pause, self.spacing.wait(mail.account_id))):
+                wait = max(pause, self.spacing.wait(mail.account_id))
+                if self._must_stop_within(wait):
                     return True
+                if wait >= LONG_WAIT and not self._still_may_send(mail):
+                    continue
                 try:
                     if not self._send_one(mail, letters[mail.pk]):
                         return False
@@ -119,7 +123,7 @@ class _Sender:
                     self.in_hand = False
                     return True
                 pause = self.pacing.delay + random.uniform(0, self.pacing.jitter)  # noqa: S311
-            return True
+            return self.effects.is_ours
         finally:
             self._close_connections()
 
@@ -134,6 +138,10 @@ class _Sender:
         ends = time.monotonic() - self.started + pause
         is_too_long = ends > settings.BATCH_BUDGET or pause > self.longest_pause
         return is_too_long or drain.stopping.wait(pause)
+
+    def _still_may_send(self, mail: QueuedEmail) -> bool:
+        self.effects.heed(ledger.stopped(self.hold))
+        return self.effects.is_ours and not self.effects.handed_back(mail)
 
     def _send_one(self, mail: QueuedEmail, letter: Letter | ComposeError) -> bool:
         """Sends one mail and draws the consequences. False when the batch was taken away."""

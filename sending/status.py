@@ -18,7 +18,7 @@ from accounts.clock import database_now
 from accounts.models import SmtpAccount
 from sending import capacity, uncertain, waiting
 from sending.campaign import ORDER, campaign_model
-from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Tally
+from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, Tally
 from sending.uncertain import Expected, Next
 
 STATES = QueuedEmail.Status.values
@@ -88,14 +88,6 @@ def last_sign() -> Heartbeat | None:
     """The last beat of a dispatcher, or of a batch where the workers are all busy sending."""
     beats = Heartbeat.objects.filter(job__in=("dispatch", "send_batch"))
     return beats.exclude(job="send_batch", outcome__startswith="failed").order_by("-at").first()
-
-
-def sent_today() -> int:
-    """Mails that servers have taken since midnight, in the server's time zone (TIME_ZONE)."""
-    midnight = timezone.localtime(timezone=timezone.get_default_timezone()).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
-    return SendLog.objects.filter(outcome=SendLog.Outcome.SENT, at__gte=midnight).count()
 
 
 def last_batches(count: int = 8) -> list[Batch]:

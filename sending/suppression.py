@@ -1,5 +1,8 @@
 """The suppression list: addresses that get nothing more, whoever asks."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from django.db import connection
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Lower
@@ -28,6 +31,30 @@ def unsuppress(email: str) -> bool:
 def suppression_of(email: str) -> Suppression | None:
     """Why and since when an address gets nothing."""
     return _of(email).first()
+
+
+def search(suppressions: QuerySet[Suppression], words: str) -> QuerySet[Suppression]:
+    """Those whose address holds each of the words, in any case."""
+    for word in words.split():
+        suppressions = suppressions.filter(email__icontains=word)
+    return suppressions
+
+
+def chosen(wanted: Mapping[str, Any]) -> QuerySet[Suppression]:
+    """What an export wants: rows of these `ids`, or of this `reason` and with these `words`; "" for all."""
+    suppressions = Suppression.objects.all()
+    if "ids" in wanted:
+        return suppressions.filter(pk__in=wanted["ids"])
+    if wanted.get("reason"):
+        suppressions = suppressions.filter(reason=wanted["reason"])
+    return search(suppressions, wanted.get("words", ""))
+
+
+def table(wanted: Mapping[str, Any]) -> tuple[list[str], Iterator[tuple[str, ...]]]:
+    """The same as a heading and rows: address, why, where it comes from, since when."""
+    rows = chosen(wanted).order_by("pk").iterator(chunk_size=2000)
+    told = ((row.email, row.reason, row.source, row.at.isoformat(timespec="seconds")) for row in rows)
+    return ["email", "reason", "source", "since"], told
 
 
 def _of(email: str) -> QuerySet[Suppression]:

@@ -12,13 +12,23 @@ from django.utils import timezone
 
 from accounts.models import SmtpAccount
 from campaigns import import_actions
-from campaigns.importing import running
-from campaigns.models import Campaign, Contact, ContactList, Import
+from campaigns.models import Attachment, Campaign, Contact, ContactList, Import, Queueing
+from sending.exporting.models import Export
+from sending.longwork import running
 from sending.models import Batch, QueuedEmail, SendLog, SentFolderLook, Suppression
 from tests.factories import make_account, make_list
 from tests.queue_rows import beat, make_queue, queued
 
 HTML = "<h1 style='color: #22577a'>Spring catalogue</h1><p>Dear {{ first_name }}, our new books are here.</p>"
+LETTER = """<div style="max-width: 600px; margin: auto; font-family: Georgia, serif; color: #23303a">
+  <h1 style="color: #22577a">Winter letters</h1>
+  <p>Dear {{ first_name }},</p>
+  <p>the evenings are long now, and our shelves are full: come in, sit down, read.
+     On {{ evening | default: "the first Friday of the month" }} we read aloud.</p>
+  <p><a href="https://harbour-books.example/winter"
+     style="background: #22577a; color: #fff; padding: 10px 18px">See the programme</a></p>
+  <p style="font-size: 12px"><a href="https://harbour-books.example/unsubscribe">Unsubscribe</a></p>
+</div>"""
 # Name, daily limit, mails sent in the last 24 h, pause.
 ACCOUNTS = (
     ("Events", 100, 100, ""),
@@ -51,6 +61,9 @@ def table(name: str, query: str = "") -> Callable[[], str]:
 SCREENS: dict[str, Callable[[], str]] = {
     "dashboard": lambda: at("index"),
     "campaigns": table("campaigns_campaign"),
+    "campaign": lambda: of(Campaign, name="Winter letters"),
+    "review": lambda: of(Campaign, "review", name="Winter letters"),
+    "queueing": lambda: of(Campaign, "progress", name="Letter to all"),
     "campaign-progress": lambda: of(Campaign, "progress", name="Spring catalogue"),
     "campaign-progress-of-a-draft": lambda: of(Campaign, "progress", name="Winter letters"),
     "campaign-history": lambda: of(Campaign, "history", name="Spring catalogue"),
@@ -85,6 +98,9 @@ SCREENS: dict[str, Callable[[], str]] = {
     "ledger": table("sending_sendlog"),
     "batches": table("sending_batch"),
     "heartbeats": table("sending_heartbeat"),
+    "export": lambda: of(Export, state="working"),
+    "export-done": lambda: of(Export, state="done"),
+    "exports": table("sending_export"),
     "tables": lambda: reverse("tables"),
     "users": table("auth_user"),
     "user": lambda: of(User, username="ben"),
@@ -98,10 +114,10 @@ LONG_AGO = timedelta(hours=3)
 EMPTY = ("dashboard", "campaigns", "contacts", "lists", "imports", "suppressions", "uncertain", "queue")
 
 
-def fill() -> None:
-    """Four campaigns, five accounts, two days of the ledger."""
+def fill(user: User | None = None) -> None:
+    """Campaigns, accounts, two days of the ledger, and work that takes long, of this user."""
     everybody = make_list(60, name="Customers")
-    make_list(12, name="Members", prefix="member")
+    members = make_list(1440, name="Members", prefix="member")
     accounts = [
         make_account(
             name,
@@ -115,7 +131,12 @@ def fill() -> None:
     finished = queued("Autumn readings", queued_at=timezone.now() - timedelta(days=2), **text)
     spring = queued("Spring catalogue", queued_at=timezone.now() - timedelta(hours=20), **text)
     paused = queued("Members’ evening", status="paused", pause_reason="Paused by Maria", **text)
-    Campaign.objects.create(name="Winter letters", **text)
+    winter = Campaign.objects.create(
+        name="Winter letters", subject="Winter letters for {{ first_name }}", html=LETTER
+    )
+    members.contacts.create(email="no-name@example.com")
+    winter.lists.set([everybody, members])
+    make_file(winter)
     for campaign in (finished, spring, paused):
         campaign.lists.set([everybody])
     for account, (_name, _limit, used, _pause) in zip(accounts, ACCOUNTS, strict=True):
@@ -138,6 +159,7 @@ def fill() -> None:
     imports()
     suppressions()
     colleagues()
+    fill_long_work(user)
 
 
 def address(name) -> str:
@@ -178,6 +200,30 @@ def log(mail, account, outcome, code, enhanced, age) -> None:
         outcome=outcome,
         duration=0.4,
     )
+
+
+def make_file(campaign) -> None:
+    Attachment.objects.create(
+        campaign=campaign, filename="programme.pdf", content_type="application/pdf", content=bytes(180_000)
+    )
+
+
+def fill_long_work(user) -> None:
+    """A campaign that is being queued; an export that is being made, and one that is done."""
+    held = {"slot": 1, "token": uuid4(), "lease": Now() + timedelta(hours=1), "created_by": user}
+    campaign = Campaign.objects.create(
+        name="Letter to all", subject="To all of you", html=HTML, status="queueing"
+    )
+    Queueing.objects.create(campaign=campaign, expected=250_000, rows_done=120_000, percent=48, **held)
+    wanted = {"source": "contacts", "wanted": {}, "language": "en"}
+    Export.objects.create(
+        title="Recipients of Spring catalogue", filename="spring-catalogue.csv", rows_done=62_000, percent=71,
+        **wanted, **held,
+    )  # fmt: skip
+    Export.objects.create(
+        title="Contacts", filename="contacts.csv", rows_done=184_312, size=14_900_000, state="done",
+        finished_at=Now(), created_by=user, **wanted,
+    )  # fmt: skip
 
 
 def one_persons_history(campaign: Campaign, account: SmtpAccount) -> None:

@@ -26,11 +26,11 @@ LOOKS = {"wide": WIDE, "narrow": NARROW}
 @pytest.mark.django_db(transaction=True)
 def test_pictures(open_page, django_user_model):
     user = django_user_model.objects.create_superuser(
-        "maria", first_name="Maria", password="only for the form"
+        "maria", "maria@harbour-books.example", first_name="Maria", password="only for the form"
     )
     shoot(open_page, None, {"login": office.at("login")})
     shoot(open_page, user, {f"empty-{name}": office.SCREENS[name]() for name in office.EMPTY})
-    office.fill()
+    office.fill(user)
     shoot(open_page, user, {name: url() for name, url in office.SCREENS.items()}, before=beat)
     shoot(open_page, user, {"uncertain-send-again": office.SCREENS["uncertain"]()}, office.ask_to_send_again)
     shoot(open_page, office.nobody(), {"forbidden": office.SCREENS["pacing"]()})

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from accounts.actions import pause_account
 from accounts.models import SmtpAccount
 from campaigns import actions, import_actions
 from campaigns.models import Campaign, Contact, ContactList, Import
+from sending.exporting import actions as export_actions
+from sending.exporting.models import Export
 from sending.models import Pacing, QueuedEmail, Suppression
 from tests.factories import make_account, make_campaign, make_list, make_user
 
@@ -19,14 +21,15 @@ ROLES = ("nobody", "Viewer", "Editor", "Sender", "Account manager", "Administrat
 TABLES = (
     "campaigns_campaign", "campaigns_campaign_lists", "campaigns_contact", "campaigns_contactlist",
     "campaigns_contactlist_contacts", "campaigns_attachment", "campaigns_import", "accounts_smtpaccount",
-    "sending_queuedemail", "sending_pacing", "sending_suppression", "auth_user", "auth_user_groups",
-    "auth_group", "auth_group_permissions", "django_admin_log", "django_q_ormq",
+    "sending_queuedemail", "sending_testmail", "sending_pacing", "sending_suppression", "sending_export",
+    "campaigns_queueing", "auth_user", "auth_user_groups", "auth_group", "auth_group_permissions",
+    "django_admin_log", "django_q_ormq",
 )  # fmt: skip
 
 
 @dataclass
 class World:
-    """One row of everything that the actions are about."""
+    """One row of everything that the actions are about. account is paused, spare may send."""
 
     everybody: ContactList
     draft: Campaign
@@ -37,6 +40,9 @@ class World:
     colleague: User
     superuser: User
     imported: Import
+    spare: SmtpAccount
+    export: Export
+    queueing: Campaign
 
 
 def make_world() -> World:
@@ -57,7 +63,14 @@ def make_world() -> World:
     colleague = make_user(name="colleague")
     imported = import_actions.upload(io.BytesIO(b"email\nnew@example.com\n"), "new.csv", list_name="New")
     Import.objects.update(state="checked", fields=["email"])
-    return World(everybody, draft, sending, paused, account, suppression, colleague, superuser, imported)
+    export = export_actions.begin("contacts", {}, title="Contacts", filename="contacts.csv", user=superuser)
+    queueing = make_campaign(make_list(2, "many", prefix="many"), name="queueing")
+    with override_settings(QUEUE_AT_ONCE=1):
+        actions.send_campaign(queueing)
+    return World(
+        everybody, draft, sending, paused, account, suppression, colleague, superuser, imported,
+        spare=make_account("spare"), export=export, queueing=queueing,
+    )  # fmt: skip
 
 
 def facts() -> dict[str, list[str]]:

@@ -93,7 +93,7 @@ def test_the_export_is_a_download(page):
     make_queue(campaign, "sent", 2)
     page.goto(url(campaign) + "?state=sent")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Export 2 rows as CSV").click()
+        page.get_by_role("button", name="Export 2 rows as CSV").click()
     assert download.value.suggested_filename == "spring-sent.csv"
 
 

@@ -114,5 +114,5 @@ def test_schedules_are_synced_and_a_cluster_dispatches_at_once(server, start_clu
     queue(server, 1)
     start_cluster()
     wait_for(lambda: states() == {"sent": 1}, timeout=25)
-    assert set(Schedule.objects.values_list("name", flat=True)) == {*schedules.SCHEDULES, *schedules.OTHERS}
+    assert set(Schedule.objects.values_list("name", flat=True)) == set(schedules.SCHEDULES)
     wait_for(lambda: not OrmQ.objects.exists())

@@ -4,6 +4,7 @@ import pytest
 from django.contrib import admin
 from django.urls import reverse
 
+from campaigns.models import Campaign
 from tests.factories import make_account, make_list
 from tests.queue_rows import beat, make_queue, make_sent, queued
 
@@ -26,6 +27,7 @@ def admin_pages() -> list[str]:
     pages = ["index", "password_change", "password_change_done"]
     found = [reverse(f"admin:{name}") for name in pages]
     found += ["/admin/dashboard/", "/admin/tables/"]
+    found += [reverse("admin:campaigns_campaign_review", args=[one.pk]) for one in Campaign.objects.all()]
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         found += [reverse(f"{name}_changelist"), reverse(f"{name}_add")]

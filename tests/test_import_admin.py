@@ -8,8 +8,8 @@ from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from campaigns.importing import running
 from campaigns.models import Contact, ContactList, Import
+from sending.longwork import running
 from sending.models import Suppression
 
 pytestmark = pytest.mark.django_db

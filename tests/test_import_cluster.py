@@ -38,7 +38,7 @@ def test_an_import_whose_cluster_is_killed_is_done_by_the_next_and_nothing_twice
     imported = upload(60_000)
     Import.objects.filter(pk=imported.pk).update(state="importing")
     first = start_cluster()
-    wait_for(lambda: Import.objects.get().rows_read > 0, what="progress")
+    wait_for(lambda: Import.objects.get().rows_done > 0, what="progress")
     first.kill_tree()
     assert state(imported) == "importing"
     assert not Contact.objects.exists()
@@ -54,7 +54,7 @@ def test_an_import_whose_cluster_is_told_to_end_goes_back_at_no_cost(start_clust
     imported = upload(150_000)
     Import.objects.filter(pk=imported.pk).update(state="importing")
     first = start_cluster()
-    wait_for(lambda: Import.objects.get().rows_read > 0, what="progress")
+    wait_for(lambda: Import.objects.get().rows_done > 0, what="progress")
 
     first.terminate_group()
 

@@ -10,8 +10,9 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from campaigns import import_actions
-from campaigns.importing import running
 from campaigns.models import Contact, ContactList, Import, ImportChunk
+from sending.longwork import running
+from sending.longwork.files import kept_file
 from sending.models import Suppression
 from tests.cluster import wait_for
 
@@ -79,13 +80,13 @@ def test_a_file_of_many_pieces_is_the_same_in_the_worker():
     imported = started(content)
 
     assert imported.chunks.count() > 1
-    with running.kept_file(imported) as file:
+    with kept_file(imported) as file:
         assert file.read() == content
 
 
 def test_the_import_before_waits_are_done_one_at_a_time_in_their_order():
     first, second = checking(), checking(b"email\nben@example.com\n")
-    held = running._claim()
+    _kind, held = running._claim()
 
     assert running.run_next() is None
     assert held.pk == first.pk
@@ -121,15 +122,15 @@ def test_one_that_three_workers_died_of_says_so():
 
 def test_a_worker_that_lost_its_import_while_it_slept_changes_nothing():
     imported = started()
-    slow = running._claim()
+    kind, slow = running._claim()
     Import.objects.filter(pk=imported.pk).update(lease=Now() - timedelta(seconds=1))
-    quick = running._claim()
+    _kind, quick = running._claim()
 
     with pytest.raises(running.Interrupted):
-        running._work(slow)
+        running._work(kind, slow)
 
     assert not Contact.objects.exists()
-    running._work(quick)
+    running._work(kind, quick)
     assert Contact.objects.count() == 1
 
 
@@ -147,7 +148,7 @@ def test_one_that_is_cancelled_while_a_worker_is_at_it_changes_nothing():
         cursor.execute("SELECT pg_advisory_lock(%s)", [0x696D706F7274])
         worker = threading.Thread(target=run)
         worker.start()
-        wait_for(lambda: Import.objects.get(pk=imported.pk).rows_read, what="progress")
+        wait_for(lambda: Import.objects.get(pk=imported.pk).rows_done, what="progress")
         import_actions.cancel(imported)
         worker.join(30)
         assert not worker.is_alive()
@@ -193,5 +194,5 @@ def test_old_files_are_removed_by_a_schedule():
     call_command("migrate", verbosity=0)
     schedules.sync()
 
-    assert Schedule.objects.get(name="tend_imports").func == "campaigns.jobs.tend_imports"
+    assert Schedule.objects.get(name="tend_long_work").func == "sending.jobs.tend_long_work"
     assert Schedule.objects.get(name="dispatch").func == "sending.jobs.dispatch"

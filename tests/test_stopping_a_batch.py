@@ -1,6 +1,7 @@
 """Who stops a campaign or an account stops a batch that has begun before its next mail."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import product
 
@@ -15,8 +16,9 @@ from campaigns import actions
 from sending import ledger, suppression
 from sending.actions import cancel_leftovers
 from sending.models import QueuedEmail, SendLog
-from sending.sender import send_batch
+from sending.sender import LONG_WAIT, send_batch
 from tests.batches import accounts_at, claim, people, queue, received, send, send_next, states
+from tests.cluster import wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 from tests.smtp_fixtures import USERS
 
@@ -182,3 +184,24 @@ def test_a_limit_that_was_lowered_before_the_batch_began_holds(smtp_server):
     send_next()
     assert Counter(message.login for message in smtp_server.received) == {"two": 8}
     assert states() == ["sent"] * 8
+
+
+def test_who_stops_a_campaign_in_a_long_pause_between_two_mails_stops_the_next_one(smtp_server, meanwhile):
+    set_pace(delay=LONG_WAIT)
+    campaign = queue(3)
+    batch = claim()
+    parameters = connection.get_connection_params() | {"cursor_factory": None}
+
+    def pause_after_the_first() -> None:
+        with psycopg.connect(**parameters, autocommit=True) as own:
+            logged = "SELECT count(*) FROM sending_sendlog"
+            wait_for(lambda: own.execute(logged).fetchone()[0] == 1)
+            own.execute(CAMPAIGN.format("paused"))
+
+    with ThreadPoolExecutor(1) as pool:
+        paused = pool.submit(pause_after_the_first)
+        send_batch(batch.pk)
+        paused.result()
+    campaign.refresh_from_db()
+    assert campaign.status == "paused"
+    assert states() == ["sent", "pending", "pending"]

@@ -10,4 +10,3 @@ MAX_SHEETS = 1_000_000_000  # bytes of XML in all sheets, which are read row by 
 MAX_STRINGS = 64_000_000  # bytes of XML in the strings that a workbook's cells share, which stay in memory
 MAX_PART = 16_000_000  # bytes of XML in any other part of a workbook, which is read whole
 MAX_FILE = 200_000_000  # bytes of an upload
-CHUNK = 1024 * 1024  # bytes of an upload in one row of its table

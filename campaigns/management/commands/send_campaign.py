@@ -7,4 +7,4 @@ class Command(CampaignCommand):
     help = "Queues a campaign for everybody on its lists."
 
     def act(self, campaign: Campaign) -> str:
-        return actions.told_queued(actions.queue_campaign(campaign))
+        return actions.send_campaign(campaign)

@@ -1,0 +1,114 @@
+"""The page before a campaign is sent: who gets it, what would go wrong, when it is done; then one button."""
+
+import hashlib
+from functools import partial
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.views.decorators.http import require_http_methods
+
+from campaigns.models import Campaign
+from campaigns.preflight import Level, Preflight, preflight
+from campaigns.tracking import PERMISSIONS as TRACKING_PERMISSIONS
+from sending import foresight
+
+# What a finding's level is called, and the tone of its chip.
+LEVELS = {
+    Level.BLOCKER: (_lazy("Must be mended"), "bad"),
+    Level.WARNING: (_lazy("Look at this"), "warning"),
+    Level.FINE: (_lazy("Fine"), "good"),
+}
+MOST_DAYS = 21  # in the chart; a longer one says nothing more
+
+
+def urls(model_admin: Any) -> list[Any]:
+    """The address of the page, for CampaignAdmin.get_urls."""
+    view = require_http_methods(["GET", "HEAD", "POST"])(partial(review_view, model_admin))
+    return [
+        path("<int:pk>/review/", model_admin.admin_site.admin_view(view), name="campaigns_campaign_review")
+    ]
+
+
+def url_of(campaign: Campaign) -> str:
+    """Where the page of a campaign is."""
+    return reverse("admin:campaigns_campaign_review", args=[campaign.pk])
+
+
+def review_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
+    """GET shows what would be sent; POST queues it, for who may send, where it is still what was shown."""
+    campaign = Campaign.objects.filter(pk=pk).first()
+    if campaign is None:
+        raise Http404
+    if not model_admin.has_view_permission(request, campaign):
+        raise PermissionDenied
+    if request.method == "POST":
+        return _send(model_admin, request, campaign)
+    return render(request, "admin/campaigns/campaign/review.html", _page(model_admin, request, campaign))
+
+
+def _send(model_admin: Any, request: HttpRequest, campaign: Campaign) -> HttpResponse:
+    if not model_admin.has_send_permission(request):
+        raise PermissionDenied
+    problem = ""
+    with transaction.atomic():
+        campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
+        if request.POST.get("seen") != version(campaign):
+            problem = _("It was changed after you looked: look again, then send it.")
+        elif not preflight(campaign).is_ready:
+            problem = _("Something has to be mended first: see below.")
+        else:
+            model_admin.send(request, Campaign.objects.filter(pk=campaign.pk))
+    if problem:
+        model_admin.message_user(request, problem, messages.ERROR)
+        return HttpResponseRedirect(url_of(campaign))
+    page = "progress" if request.user.has_perms(TRACKING_PERMISSIONS) else "change"
+    return HttpResponseRedirect(reverse(f"admin:campaigns_campaign_{page}", args=[campaign.pk]))
+
+
+def version(campaign: Campaign) -> str:
+    """A word that differs whenever what the campaign says, to which lists, over which accounts, does."""
+    parts = [
+        campaign.status, campaign.subject, campaign.html, campaign.text, campaign.scheduled_at,
+        *(sorted(many.values_list("pk", flat=True))
+          for many in (campaign.lists, campaign.accounts, campaign.attachments)),
+    ]  # fmt: skip
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _page(model_admin: Any, request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
+    seen = version(campaign)  # before all else: a change meanwhile is then told
+    found = preflight(campaign)
+    return {
+        **model_admin.admin_site.each_context(request),
+        "title": _("Review before sending"),
+        "opts": model_admin.opts,
+        "campaign": campaign,
+        "seen": seen,
+        "preflight": found,
+        "findings": [(*LEVELS[one.level], one.text) for one in found.findings],
+        "may_send": model_admin.has_send_permission(request),
+        "may_change": model_admin.has_change_permission(request, campaign),
+        "attached": campaign.attachments.defer("content"),
+        "may_be_queued": campaign.status in (Campaign.Status.DRAFT, Campaign.Status.SENDING),
+        **_forecast(campaign, found),
+    }
+
+
+def _forecast(campaign: Campaign, found: Preflight) -> dict[str, Any]:
+    if not found.recipients.new:
+        return {}
+    foreseen = foresight.look(campaign.pk, found.recipients.new, timezone.localtime())
+    return {
+        "foreseen": foreseen,
+        "days": foreseen.days[:MOST_DAYS],
+        "later_days": foreseen.days[MOST_DAYS:],
+        "later_mails": sum(day.own for day in foreseen.days[MOST_DAYS:]),
+    }
