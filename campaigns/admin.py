@@ -244,7 +244,9 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
             return told % {"done": number(at_work.rows_done), "expected": number(at_work.expected)}
         counts = querysets.progress([campaign.pk]).get(campaign.pk, {})
         labels = QueuedEmail.Status
-        return ", ".join(f"{counts[one]:,} {labels(one).label.lower()}" for one in PROGRESS if one in counts)
+        return ", ".join(
+            f"{number(counts[one])} {labels(one).label.lower()}" for one in PROGRESS if one in counts
+        )
 
     @admin.display(description="merge fields")
     def helper(self, campaign: Campaign) -> str:

@@ -67,7 +67,9 @@ def open_page(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
             context.add_cookies([_session_cookie(user, live_server.url)])
         context.add_init_script(LISTEN)
         page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if _is_bad(message) else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if _is_bad(message, page) else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         pages.append(page)
         return page
@@ -86,9 +88,13 @@ def page(open_page: Callable[..., Any], transactional_db: None, django_user_mode
     return open_page(django_user_model.objects.create_superuser("maria"))
 
 
-def _is_bad(message: Any) -> bool:
-    """An error, but not that a letter's script was stopped by its sandbox: that is wanted."""
-    return message.type == "error" and not message.text.startswith("Blocked script execution in")
+def _is_bad(message: Any, page: Any) -> bool:
+    """An error, but not that a letter's script was stopped by its sandbox, which is wanted, and not that
+    the page itself was answered by an error, which is there to be looked at."""
+    is_page = message.text.startswith("Failed to load resource") and message.location.get("url") == page.url
+    return (
+        message.type == "error" and not message.text.startswith("Blocked script execution in") and not is_page
+    )
 
 
 def _session_cookie(user: Any, url: str) -> dict[str, str]:

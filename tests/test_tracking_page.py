@@ -104,7 +104,7 @@ class TestWhyAMailWaits:
         mail = make_queue(campaign, "retry", 1, account, next_attempt_at=due, attempts=2)[0]
         told = why(admin_client, mail)
         assert told.startswith("retry ")
-        assert told.endswith(f"at {due:%H:%M} (2 of 3)")
+        assert told.endswith(f" {due:%H:%M} (2 of 3)")
 
     def test_an_account_that_rests(self, admin_client, campaign: Campaign) -> None:
         account = make_account()
@@ -130,7 +130,7 @@ class TestWhyAMailWaits:
         assert why(admin_client, mail) == "the campaign is paused"
         start = timezone.now() + timedelta(days=2)
         Campaign.objects.update(status="sending", pause_reason="", scheduled_at=start)
-        assert why(admin_client, mail).startswith("the campaign starts on ")
+        assert why(admin_client, mail).startswith("the campaign starts ")
         Campaign.objects.update(scheduled_at=None)
         beat(age=timedelta(hours=1))
         assert why(admin_client, mail) == "sending is not running"
@@ -148,7 +148,7 @@ class TestWhyAMailWaits:
         row = log(mails[0], "sent", account, "none", code=250, enhanced_code="2.0.0", text="OK 17")
         SendLog.objects.filter(pk=row.pk).update(batch=batch)
         assert [why(admin_client, mail) for mail in mails] == [
-            f"sent; counted when batch {batch.pk} ends",
+            f"Sent; counted when batch {batch.pk} ends",
             f"in batch {batch.pk}, in hand now",
             f"in batch {batch.pk}, 2nd in line",
             f"in batch {batch.pk}, 3rd in line",

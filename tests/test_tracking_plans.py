@@ -16,8 +16,9 @@ SELECT %s, 'p' || n || '@example.com', state, 1, '', '', now(),
        CASE WHEN state NOT IN ('pending', 'retry') THEN now() END,
        CASE WHEN state = 'retry' THEN now() END
 FROM (SELECT n, CASE WHEN n %% 10 = 0 THEN 'retry' WHEN n %% 50 = 1 THEN 'failed'
-                     WHEN n %% 50 = 2 THEN 'cancelled' WHEN n %% 50 = 3 THEN 'suppressed'
-                     WHEN n %% 50 = 4 THEN 'pending' ELSE 'sent' END AS state
+                     WHEN n %% 50 = 2 THEN 'cancelled'
+                     WHEN n %% 50 = 3 THEN 'suppressed' WHEN n %% 50 = 4 THEN 'pending'
+                     ELSE 'sent' END AS state
       FROM generate_series(1, 2000) n) row
 """
 
