@@ -150,7 +150,7 @@ def _claim() -> tuple[Kind, Any] | None:
     for kind in KINDS:
         _in_work(kind).filter(lease__lt=Now()).update(**HELD_NO_MORE)
         for work in _in_work(kind).filter(slot=None, attempts__gte=MOST_ATTEMPTS):
-            _refuse(kind, work, kind.given_up)
+            _refuse(kind, work, str(kind.given_up))
     if any(_in_work(kind).filter(slot=1).exists() for kind in KINDS):
         return None
     waiting = [(kind, first) for kind in KINDS if (first := _in_work(kind).order_by("id").first())]
