@@ -37,16 +37,7 @@ LEAVES = """(
 # A test mail has no queue row: it counts by itself, as if handed over now while it is being sent, and as
 # late as it can have been (TestMail.counts_at) once its end is known, or nobody is left to tell it.
 # Of the moments ahead: nothing more is handed over until then.
-LOOK = f"""
-SELECT account.id, ahead.hours, span.name, span.most, taken.n,
-    CASE WHEN taken.n = 0 THEN NULL
-         WHEN span.ends IS NOT NULL THEN span.ends
-         WHEN taken.n >= span.most AND span.next_most > span.most THEN least(
-             {LEAVES.format(most="span.most")},
-             CASE WHEN taken.n < span.next_most THEN span.next_at
-                  ELSE greatest(span.next_at, {LEAVES.format(most="span.next_most")}) END)
-         ELSE {LEAVES.format(most="span.most")} END,
-    spaced.until, extract(epoch FROM spaced.until - clock.now)
+TABLES = f"""
 FROM accounts_smtpaccount account
 CROSS JOIN (SELECT coalesce(%(moment)s::timestamptz, now()) AS now) present
 CROSS JOIN unnest(%(hours)s::int[]) ahead (hours)
@@ -104,6 +95,21 @@ CROSS JOIN LATERAL (
     OFFSET 0) taken  -- so that it is counted once
 WHERE account.id = ANY(%(accounts)s) AND span.most IS NOT NULL
 """  # noqa: S608
+LOOK = f"""
+SELECT account.id, span.name, span.most, taken.n,
+    CASE WHEN taken.n = 0 THEN NULL
+         WHEN span.ends IS NOT NULL THEN span.ends
+         WHEN taken.n >= span.most AND span.next_most > span.most THEN least(
+             {LEAVES.format(most="span.most")},
+             CASE WHEN taken.n < span.next_most THEN span.next_at
+                  ELSE greatest(span.next_at, {LEAVES.format(most="span.next_most")}) END)
+         ELSE {LEAVES.format(most="span.most")} END,
+    spaced.until, extract(epoch FROM spaced.until - clock.now)
+{TABLES}"""  # noqa: S608
+# Of the day's window alone, without what costs more: when it frees.
+AHEAD = f"""
+SELECT account.id, span.most, taken.n {TABLES} AND span.length = interval '24 hours' ORDER BY ahead.hours
+"""
 OF_THE_DAY = ("24 h", "day", "warm-up")
 
 
@@ -134,11 +140,6 @@ class Capacity:
     def left(self) -> int:
         """Mails that all its limits leave, its spacing aside."""
         return min(span.left for span in self.spans)
-
-    @property
-    def day_left(self) -> int:
-        """Mails that the daily limit leaves, whatever the shorter limits say."""
-        return self._day.left
 
     @property
     def is_exceeded(self) -> bool:
@@ -187,30 +188,31 @@ def look(accounts: Iterable[int], moment: datetime | None = None) -> dict[int, C
 
     To claim by it, lock the account rows first: then nobody else claims between count and claim.
     """
-    return {account: found for (account, _), found in _look(accounts, [0], moment).items()}
-
-
-def ahead(accounts: Iterable[int], hours: Sequence[int]) -> dict[int, list[Capacity]]:
-    """The capacity of these accounts (ids) so many hours from now each, if nothing more is sent until then.
-
-    One statement, which counts each account's day once for each of the hours: for a page, not for a claim.
-    """
-    found = _look(accounts, hours)
-    return {account: [found[account, hour] for hour in hours] for account, _ in found}
-
-
-def _look(
-    accounts: Iterable[int], hours: Sequence[int], moment: datetime | None = None
-) -> dict[tuple[int, int], Capacity]:
-    """By account (id) and hour from that moment on."""
-    with connection.cursor() as cursor:
-        cursor.execute(LOOK, {"accounts": list(accounts), "hours": list(hours), "moment": moment})
-        rows = cursor.fetchall()
-    capacities: dict[tuple[int, int], Capacity] = {}
-    for account, hour, name, most, taken, frees_at, spaced_until, seconds in rows:
+    capacities: dict[int, Capacity] = {}
+    for account, name, most, taken, frees_at, spaced_until, seconds in _ask(LOOK, accounts, [0], moment):
         held = Capacity(spaced_until, max(0.0, float(seconds or 0)))
-        capacities.setdefault((account, hour), held).spans.append(_Span(name, most, taken, frees_at))
+        capacities.setdefault(account, held).spans.append(_Span(name, most, taken, frees_at))
     return capacities
+
+
+def ahead(accounts: Iterable[int], hours: Sequence[int]) -> dict[int, list[int]]:
+    """What the daily limits of these accounts (ids) leave so many hours from now each (rising).
+
+    If nothing more is sent until then, and whatever the shorter limits say. One statement, which counts
+    each account's day once for each of the hours: for a page, not for a claim.
+    """
+    found: dict[int, list[int]] = {}
+    for account, most, taken in _ask(AHEAD, accounts, hours):
+        found.setdefault(account, []).append(max(0, most - taken))
+    return found
+
+
+def _ask(
+    statement: str, accounts: Iterable[int], hours: Sequence[int], moment: datetime | None = None
+) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"accounts": list(accounts), "hours": list(hours), "moment": moment})
+        return cursor.fetchall()
 
 
 def remaining(accounts: Iterable[int], moment: datetime | None = None) -> dict[int, int]:

@@ -53,35 +53,37 @@ class Coming:
 
 
 def of(accounts: Iterable[SmtpAccount]) -> Coming:
-    """What these accounts have left; those that are disabled have nothing. Two statements."""
+    """What these accounts have left; those that are disabled have nothing. Three statements."""
     enabled = [account for account in accounts if account.is_enabled]
     able = [account for account in enabled if not account.is_paused or account.paused_until]
-    known = capacity.ahead((account.pk for account in enabled), HOURS)
+    known = capacity.look(account.pk for account in enabled)
+    left = capacity.ahead((account.pk for account in able), HOURS)
+    limit = sum(known[account.pk].limit for account in able)
     now = timezone.localtime(database_now())
-    figures = [sum(_day_left(one, known[one.pk], hour, now) for one in able) for hour in HOURS]
+    figures = [sum(_left(one, left[one.pk], hour, now) for one in able) for hour in HOURS]
     new = [0, *(max(0, later - before) for before, later in pairwise(figures))]
     starts = [now + timedelta(hours=hour) for hour in HOURS]
     return Coming(
-        rows=[_row(account, known[account.pk][0]) for account in enabled],
+        rows=[_row(account, known[account.pk]) for account in enabled],
         columns=lay_out(
             (
                 (at, _label(at, value, more), value, more)
                 for at, value, more in zip(starts, figures, new, strict=True)
             ),
-            most=sum(known[one.pk][0].limit for one in able),
+            most=limit,
         ),
         now=figures[0],
         by_then=figures[-1],
-        limit=sum(known[one.pk][0].limit for one in able),
+        limit=limit,
         waiting=len(enabled) - len(able),
         next_at=next((at for at, more in zip(starts, new, strict=True) if more), None),
     )
 
 
-def _day_left(account: SmtpAccount, known: Sequence[capacity.Capacity], hour: int, now: datetime) -> int:
+def _left(account: SmtpAccount, left: Sequence[int], hour: int, now: datetime) -> int:
     """Nothing while it rests."""
     rests = account.is_paused and account.paused_until and account.paused_until > now + timedelta(hours=hour)
-    return 0 if rests else known[hour].day_left
+    return 0 if rests else left[hour]
 
 
 def _row(account: SmtpAccount, known: capacity.Capacity) -> Row:

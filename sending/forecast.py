@@ -92,7 +92,7 @@ def forecast(
 
 def _step_for(campaigns: Sequence[Campaign], per_minute: float) -> timedelta:
     """How far to go at a time: coarser where even the pace alone takes days."""
-    minutes = sum(campaign.open for campaign in campaigns) / per_minute
+    minutes = sum(campaign.open for campaign in campaigns) / per_minute if per_minute else 0
     return LONG_STEP if minutes > LONG_WALK / timedelta(minutes=1) else STEP
 
 
