@@ -4,13 +4,15 @@ import logging
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.functions import TransactionNow
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts import removal
-from accounts.models import SmtpAccount
+from accounts.models import AccountPause, SmtpAccount
+from accounts.pauses import LONGEST_REASON
 from accounts.presets import PRESETS, Provider
 
 logger = logging.getLogger(__name__)
@@ -99,33 +101,46 @@ def pause_account(
     if ends is not None:
         longer = Q(paused_until=None) | Q(paused_until__gt=ends)
         accounts = accounts.exclude(~Q(pause_reason="") & longer)
-    if not accounts.update(pause_reason=shown[:500], paused_until=ends):
+    if not accounts.update(pause_reason=shown[:LONGEST_REASON], paused_until=ends):
         return
     logger.warning("Account %s paused (%s): %s", account_id, until or "until resumed by hand", reason)
 
 
-def resume_account(account_id: int) -> None:
-    """Lets the account send again."""
-    SmtpAccount.objects.filter(pk=account_id).update(pause_reason="", paused_until=None)
+def resume_account(account_id: int, by: str = "") -> None:
+    """Lets the account send again. by: who says so, for the history of its pauses."""
+    _end_pause(SmtpAccount.objects.filter(pk=account_id), account_id, AccountPause.How.RESUMED, by)
     logger.info("Account %s resumed", account_id)
 
 
-def resume_mended_account(account: SmtpAccount) -> bool:
+def resume_mended_account(account: SmtpAccount, by: str = "") -> bool:
     """Lets an account send again that was paused until mended, for it has just proved to work.
 
     Returns whether it was paused so. A pause with an end stays: logging in frees no daily limit. So
-    does a pause for another reason than the one that account was read with.
+    does a pause for another reason than the one that account was read with. by: who had it checked.
     """
     if not account.pause_reason or account.paused_until is not None:
         return False
     same_pause = SmtpAccount.objects.filter(
         pk=account.pk, pause_reason=account.pause_reason, paused_until=None
     )
-    if not same_pause.update(pause_reason=""):
+    if not _end_pause(same_pause, account.pk, AccountPause.How.MENDED, by):
         return False
     account.pause_reason = ""
     logger.info("Account %s resumed: it works again", account.pk)
     return True
+
+
+def _end_pause(accounts: QuerySet[SmtpAccount], account_id: int, how: str, by: str) -> int:
+    """Ends the pause of one account, and writes into its history what the trigger can't know."""
+    with transaction.atomic():
+        ended = accounts.update(pause_reason="", paused_until=None)
+        # The one that this transaction has ended: one whose time was up before has ended by itself.
+        own = AccountPause.objects.filter(
+            account=account_id, ended_at=TransactionNow(), ended_how=AccountPause.How.RESUMED
+        )
+        if ended:
+            own.update(ended_how=how, ended_by=by[:150])
+    return ended
 
 
 def encrypt_passwords_anew() -> int:

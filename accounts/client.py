@@ -9,6 +9,7 @@ import threading
 from typing import Any
 
 from accounts.clock import steady_time
+from accounts.network import NobodyAnswers
 from accounts.reply import one_line
 
 MAX_REPLY_LINES = 100
@@ -40,7 +41,7 @@ class BoundedSmtp(smtplib.SMTP):
                 sock.connect(address)
             except OSError as error:
                 sock.close()
-                refused = error
+                refused = NobodyAnswers() if isinstance(error, TimeoutError) else error
                 continue
             # The final dot is a small write of its own: Nagle's algorithm would hold it for 40 ms.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

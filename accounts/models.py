@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.addresses import ascii_address
 from accounts.limits import Limits
+from accounts.pauses import LONGEST_REASON
+from accounts.pauses import AccountPause as AccountPause  # a model of this room
 from accounts.presets import (
     PRESETS,
     USUAL_IMAP_PORTS,
@@ -54,9 +56,10 @@ class SmtpAccount(Limits):
     username = models.CharField(max_length=254, blank=True, help_text=_lazy("Empty: no log-in."))
     password = SecretField(blank=True, default="", editable=False)
     is_enabled = models.BooleanField("enabled", default=True)
-    # Paused while there is a reason and paused_until is ahead or empty (empty: until mended).
+    # Paused while there is a reason and paused_until is ahead or empty (empty: until mended). A trigger
+    # keeps the history (AccountPause).
     paused_until = models.DateTimeField(null=True, blank=True, editable=False)
-    pause_reason = models.CharField(max_length=500, blank=True, editable=False)
+    pause_reason = models.CharField(max_length=LONGEST_REASON, blank=True, editable=False)
     imap_host = models.CharField(
         _lazy("IMAP host"),
         max_length=253,

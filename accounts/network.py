@@ -14,6 +14,10 @@ class UnusableAuthorities(ValueError):
     """SMTP_CA_FILE can't be read, or holds no certificate."""
 
 
+class NobodyAnswers(TimeoutError):
+    """No connection was made in time: not even the machine answered, or a firewall let nothing through."""
+
+
 def tls_context() -> ssl.SSLContext:
     """How servers' certificates are checked: against the system's authorities, or those of SMTP_CA_FILE.
 
@@ -26,6 +30,21 @@ def tls_context() -> ssl.SSLContext:
         raise UnusableAuthorities(f"SMTP_CA_FILE can't be used: {reason}") from None
 
 
+def speaks_tls(host: str, port: int, timeout: float) -> bool:
+    """Whether what listens there speaks TLS from the start, whoever signed its certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, port), timeout) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return True
+    except (OSError, ValueError):
+        return False
+
+
 def explain(error: Exception) -> str:
     """What went wrong on the way, in words that the tables of causes (checking, imap) look for."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -34,6 +53,8 @@ def explain(error: Exception) -> str:
         return f"TLS failed: {error.reason or error}"
     if isinstance(error, socket.gaierror | UnicodeError):  # Unicode: a label that IDNA can't carry
         return "The host name is not known."
+    if isinstance(error, NobodyAnswers):
+        return "Nobody answers there."
     if isinstance(error, TimeoutError):
         return "The server took too long to answer."
     if isinstance(error, ConnectionRefusedError):

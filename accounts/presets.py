@@ -37,7 +37,8 @@ class Provider(models.TextChoices):
 @dataclass(frozen=True)
 class Preset:
     """host, port, security of SMTP; imap_host of the Sent folder ("": none that can
-    be read); provider_limit: most mails in rolling 24 hours.
+    be read); provider_limit: most mails in rolling 24 hours. how_to: in a sentence
+    where the password comes from; steps: the same for somebody who does it for the first time.
 
     minute_limit: most mails in a minute, None where the provider names none. minds_log_ins: who logs in
     often is refused for a while (Google: "454 4.7.0 Too many login attempts"; Microsoft: "432 4.3.2
@@ -50,6 +51,7 @@ class Preset:
     imap_host: str
     provider_limit: int
     how_to: str | Promise
+    steps: tuple[str | Promise, ...]
     minute_limit: int | None = None
     minds_log_ins: bool = True
 
@@ -58,12 +60,63 @@ _GOOGLE_HOW_TO = _(
     "Turn on 2-Step Verification, then make an app password at "
     "https://myaccount.google.com/apppasswords and enter its 16 letters here."
 )
+# https://support.google.com/mail/answer/185833
+_TWO_STEPS = _(
+    "Log in as this mailbox and turn on 2-Step Verification: "
+    "https://myaccount.google.com/signinoptions/two-step-verification"
+)
+_APP_PASSWORD = _(
+    "Then make an app password at https://myaccount.google.com/apppasswords: as its name, enter Batchwise."
+)
+_SIXTEEN_LETTERS = _(
+    "Google shows 16 letters, once. Copy them into “App password” below; the spaces don't matter. The "
+    "mailbox's own password does not work."
+)
+_GMAIL_STEPS = (
+    _TWO_STEPS,
+    _APP_PASSWORD,
+    _SIXTEEN_LETTERS,
+    _("Whoever changes the account's password makes a new app password, too: the old ones end with it."),
+)
+_WORKSPACE_STEPS = (
+    _(
+        "The administrator allows 2-Step Verification, under Security in https://admin.google.com; without "
+        "it, and with security keys only, there are no app passwords."
+    ),
+    _TWO_STEPS,
+    _APP_PASSWORD,
+    _SIXTEEN_LETTERS,
+)
+# https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission
+# https://support.microsoft.com/account-billing/manage-app-passwords-for-two-step-verification-d6dc8c6d-4bf7-4851-ad95-6d07799387e9
+# The end of passwords: the Exchange team's post that accounts/checking.py names, as of January 2026.
+_MICROSOFT_STEPS = (
+    _(
+        "The administrator opens the mailbox under Active users in https://admin.microsoft.com, then Mail, "
+        "“Manage email apps”, ticks “Authenticated SMTP”, and saves."
+    ),
+    _(
+        "Where the mailbox logs in with a second factor, add an app password at "
+        "https://mysignins.microsoft.com/security-info and enter it here; else enter the mailbox's own "
+        "password."
+    ),
+    _(
+        "Where “security defaults” are on, no password works: the administrator has to turn them off for "
+        "SMTP AUTH."
+    ),
+    _(
+        "Microsoft turns passwords for SMTP off by default at the end of December 2026; until they end for "
+        "good, the administrator can turn them on again."
+    ),
+)
 # Limits: https://support.google.com/mail/answer/22839 and https://support.google.com/a/answer/166852;
 # https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits
 PRESETS: dict[str, Preset] = {
-    Provider.GMAIL: Preset("smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 500, _GOOGLE_HOW_TO),
+    Provider.GMAIL: Preset(
+        "smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 500, _GOOGLE_HOW_TO, _GMAIL_STEPS
+    ),
     Provider.WORKSPACE: Preset(
-        "smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 2000, _GOOGLE_HOW_TO
+        "smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 2000, _GOOGLE_HOW_TO, _WORKSPACE_STEPS
     ),
     Provider.MICROSOFT365: Preset(
         "smtp.office365.com",
@@ -72,6 +125,7 @@ PRESETS: dict[str, Preset] = {
         "",  # its IMAP takes no password any more, only OAuth2
         10_000,
         _("Ask the administrator to allow SMTP AUTH for this mailbox."),
+        _MICROSOFT_STEPS,
         minute_limit=30,
     ),
 }

@@ -64,7 +64,6 @@ TEMPLATES = [
     },
 ]
 
-EMBEDDED_POSTGRES = environment.external_database() is None
 DATABASE: dict[str, Any] = environment.external_database() or {
     "ENGINE": environment.POSTGRES_ENGINE,
     **embedded_postgres.start(POSTGRES_DATA),

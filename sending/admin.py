@@ -1,25 +1,23 @@
-"""The queue, the ledger, batches and heartbeats to look at; pacing and suppressions to change."""
-
-from typing import Any
+"""The queue, the ledger, batches and heartbeats to look at; suppressions to change."""
 
 import django_q.admin  # noqa: F401 - registers django-q2's admin, which background_jobs then replaces
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.addresses import ascii_address
 from accounts.columns import moment_column
-from sending import actions, background_jobs, suppression
+from accounts.reply import as_said
+from sending import background_jobs, suppression
+from sending import pacing_admin as pacing_admin  # registers the pacing
 from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
 from sending.exporting.admin import chosen, respond
 from sending.filters import AccountFilter, CampaignFilter, OutcomeFilter, StatusFilter
 from sending.lookup import mails_to
-from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, SendLog, Suppression, TestMail
+from sending.models import Batch, Heartbeat, QueuedEmail, SendLog, Suppression, TestMail
 from sending.paginator import FirstRowsPaginator
 from sending.read_only import LedgerInline, LooksInline, ReadOnly
 
@@ -80,7 +78,7 @@ class SendLogAdmin(ReadOnly):
 
     @admin.display(description=_lazy("reply"))
     def reply(self, row: SendLog) -> str:
-        said = " ".join(str(part) for part in (row.code, row.enhanced_code, row.text) if part)
+        said = as_said(row.code, row.enhanced_code, row.text)
         return f"{row.get_phase_display()}: {said}" if said else row.get_phase_display()
 
 
@@ -112,41 +110,6 @@ class BatchAdmin(ReadOnly):
 class HeartbeatAdmin(ReadOnly):
     list_display = ("job", "host", "moment", "duration", "outcome")
     moment = moment_column("at", _lazy("at"), seconds=True)
-
-
-@admin.register(Pacing)
-class PacingAdmin(admin.ModelAdmin):
-    """One row: its list leads straight to it."""
-
-    fieldsets = (
-        (_lazy("Batches"), {"fields": ("batch_size", "scope", "batch_interval")}),
-        (_lazy("Between two mails"), {"fields": ("delay", "jitter")}),
-        (_lazy("Retries"), {"fields": ("retry_interval", "max_retries")}),
-    )
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Pacing | None = None) -> bool:
-        return False
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
-        if not self.has_view_or_change_permission(request):
-            raise PermissionDenied
-        return redirect("admin:sending_pacing_change", Pacing.load().pk)
-
-    def save_model(self, request: HttpRequest, obj: Pacing, form: Any, change: bool) -> None:
-        actions.set_pacing(**{name: form.cleaned_data[name] for name in form.changed_data})
-
-    def construct_change_message(
-        self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
-    ) -> Any:
-        """For the history: "Batch size: 10 → 25; Delay (seconds): 2 → 1.5"."""
-        changes = [
-            f"{form.fields[name].label}: {form.initial[name]} → {form.cleaned_data[name]}"
-            for name in form.changed_data
-        ]
-        return "; ".join(changes) or super().construct_change_message(request, form, formsets, add)
 
 
 class SuppressionForm(forms.ModelForm):

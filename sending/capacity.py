@@ -10,7 +10,7 @@ midnight and is handed over after it had room in the day before, and counts from
 A warm-up only ever lets out more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -36,8 +36,9 @@ LEAVES = """(
 # A ledger row that says "not accepted" takes its queue row out of the count.
 # A test mail has no queue row: it counts by itself, as if handed over now while it is being sent, and as
 # late as it can have been (TestMail.counts_at) once its end is known, or nobody is left to tell it.
+# Of the moments ahead: nothing more is handed over until then.
 LOOK = f"""
-SELECT account.id, span.name, span.most, taken.n,
+SELECT account.id, ahead.hours, span.name, span.most, taken.n,
     CASE WHEN taken.n = 0 THEN NULL
          WHEN span.ends IS NOT NULL THEN span.ends
          WHEN taken.n >= span.most AND span.next_most > span.most THEN least(
@@ -47,7 +48,9 @@ SELECT account.id, span.name, span.most, taken.n,
          ELSE {LEAVES.format(most="span.most")} END,
     spaced.until, extract(epoch FROM spaced.until - clock.now)
 FROM accounts_smtpaccount account
-CROSS JOIN LATERAL (SELECT coalesce(%(moment)s::timestamptz, now()) AS now) clock
+CROSS JOIN (SELECT coalesce(%(moment)s::timestamptz, now()) AS now) present
+CROSS JOIN unnest(%(hours)s::int[]) ahead (hours)
+CROSS JOIN LATERAL (SELECT present.now + ahead.hours * interval '1 hour' AS now) clock
 CROSS JOIN LATERAL (
     SELECT CASE WHEN account.limit_window = 'calendar'
                THEN accounts_day_start(clock.now, account.time_zone) END AS starts,
@@ -68,17 +71,17 @@ CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(one.at), '{{}}') AS moments, max(one.ended) AS ended
     FROM (
         SELECT CASE WHEN mail.status = 'uncertain'
-                   THEN coalesce({LATEST}, clock.now) ELSE clock.now END AS at,
+                   THEN coalesce({LATEST}, present.now) ELSE present.now END AS at,
                batch.finished AS ended
         FROM sending_queuedemail mail JOIN sending_batch batch ON batch.id = mail.batch_id
         WHERE mail.account_id = account.id AND mail.status IN ('sending', 'uncertain')
           AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
                           WHERE log.batch_id = mail.batch_id AND log.queued_email_id = mail.id)
         UNION ALL
-        SELECT least(test.counts_at, clock.now), least(test.counts_at, clock.now)
+        SELECT least(test.counts_at, present.now), least(test.counts_at, present.now)
         FROM sending_testmail test
         WHERE test.account_id = account.id AND test.outcome <> 'refused'
-          AND test.counts_at > clock.now - interval '2 days'  -- no window is longer
+          AND test.counts_at > present.now - interval '2 days'  -- no window is longer
     ) one) unlogged
 CROSS JOIN LATERAL (
     SELECT CASE WHEN account.spacing > 0 THEN account.spacing * interval '1 second' + greatest(
@@ -133,6 +136,11 @@ class Capacity:
         return min(span.left for span in self.spans)
 
     @property
+    def day_left(self) -> int:
+        """Mails that the daily limit leaves, whatever the shorter limits say."""
+        return self._day.left
+
+    @property
     def is_exceeded(self) -> bool:
         """Whether more is taken than a limit allows: it was lowered after its mails were claimed."""
         return any(span.taken > span.most for span in self.spans)
@@ -179,13 +187,29 @@ def look(accounts: Iterable[int], moment: datetime | None = None) -> dict[int, C
 
     To claim by it, lock the account rows first: then nobody else claims between count and claim.
     """
+    return {account: found for (account, _), found in _look(accounts, [0], moment).items()}
+
+
+def ahead(accounts: Iterable[int], hours: Sequence[int]) -> dict[int, list[Capacity]]:
+    """The capacity of these accounts (ids) so many hours from now each, if nothing more is sent until then.
+
+    One statement, which counts each account's day once for each of the hours: for a page, not for a claim.
+    """
+    found = _look(accounts, hours)
+    return {account: [found[account, hour] for hour in hours] for account, _ in found}
+
+
+def _look(
+    accounts: Iterable[int], hours: Sequence[int], moment: datetime | None = None
+) -> dict[tuple[int, int], Capacity]:
+    """By account (id) and hour from that moment on."""
     with connection.cursor() as cursor:
-        cursor.execute(LOOK, {"accounts": list(accounts), "moment": moment})
+        cursor.execute(LOOK, {"accounts": list(accounts), "hours": list(hours), "moment": moment})
         rows = cursor.fetchall()
-    capacities: dict[int, Capacity] = {}
-    for account, name, most, taken, frees_at, spaced_until, seconds in rows:
-        capacity = capacities.setdefault(account, Capacity(spaced_until, max(0.0, float(seconds or 0))))
-        capacity.spans.append(_Span(name, most, taken, frees_at))
+    capacities: dict[tuple[int, int], Capacity] = {}
+    for account, hour, name, most, taken, frees_at, spaced_until, seconds in rows:
+        held = Capacity(spaced_until, max(0.0, float(seconds or 0)))
+        capacities.setdefault((account, hour), held).spans.append(_Span(name, most, taken, frees_at))
     return capacities
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.actions import pause_account
+from accounts.reply import as_said
 from sending import capacity, settle
 from sending.campaign import pause_campaign
 from sending.database import patiently
@@ -125,4 +126,4 @@ def _until(pause: Pause, account: int) -> datetime | timedelta | None:
 
 
 def _reply(attempt: Attempt) -> str:
-    return " ".join(str(part) for part in (attempt.code, attempt.enhanced_code, attempt.text) if part)
+    return as_said(attempt.code, attempt.enhanced_code, attempt.text)

@@ -10,7 +10,7 @@ from accounts.phases import Phase
 from accounts.words import moment
 from sending.exporting.models import Export as Export
 from sending.exporting.models import ExportChunk as ExportChunk
-from sending.querysets import QueuedEmailQuerySet, SendLogQuerySet
+from sending.querysets import SendLogQuerySet
 
 
 class Pacing(models.Model):
@@ -24,7 +24,7 @@ class Pacing(models.Model):
     batch_size = models.PositiveIntegerField(
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
-        help_text=_lazy("Most mails in a batch."),
+        help_text=_lazy("Most mails in a batch: what goes out at one go, over one account or several."),
     )
     batch_interval = models.FloatField(
         _lazy("batch interval (seconds)"),
@@ -160,8 +160,6 @@ class QueuedEmail(models.Model):
     queued_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
     last_reply = models.CharField(max_length=500, blank=True, default="", db_default="")
-
-    objects = QueuedEmailQuerySet.as_manager()
 
     class Meta:
         verbose_name = _lazy("queued email")

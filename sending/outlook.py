@@ -61,8 +61,13 @@ def _finish(
     status: dict[str, Any], campaigns: list[dict[str, Any]], rates: Iterable[last_hours.Rate], now: datetime
 ) -> dict[int, datetime]:
     """When each campaign that goes out will be finished, as far as can be foreseen."""
-    waiting = [as_waiting(one) for one in campaigns if one["status"] == "sending"]
+    waiting = foreseen_campaigns(campaigns)
     return dict(foresee(status, waiting, rates, now).finish)
+
+
+def foreseen_campaigns(campaigns: Iterable[dict[str, Any]]) -> list[forecast.Campaign]:
+    """Those of queue_status() whose mail goes out, in the order of sending."""
+    return [as_waiting(one) for one in campaigns if one["status"] == "sending"]
 
 
 def as_waiting(campaign: dict[str, Any], more: int = 0) -> forecast.Campaign:
@@ -84,9 +89,14 @@ def foresee(
     now: datetime,
 ) -> forecast.Forecast:
     """The forecast for these campaigns, in the order of sending, over the accounts of queue_status()."""
-    freed = last_hours.freed(account["id"] for account in status["accounts"])
-    accounts = [_as_foreseen(a, freed.get(a["id"], ()), now) for a in status["accounts"] if may_go_on(a)]
+    accounts = foreseen_accounts(status, now)
     return forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts)))
+
+
+def foreseen_accounts(status: dict[str, Any], now: datetime) -> list[forecast.Account]:
+    """The accounts of queue_status() that go on, as the forecast takes them."""
+    freed = last_hours.freed(account["id"] for account in status["accounts"])
+    return [_as_foreseen(a, freed.get(a["id"], ()), now) for a in status["accounts"] if may_go_on(a)]
 
 
 def _as_foreseen(
@@ -115,12 +125,17 @@ def _most_a_minute(account: dict[str, Any]) -> float:
 
 def _pace(rates: Iterable[last_hours.Rate], accounts: int) -> float:
     pacing = Pacing.load()
-    measured = [(rate.count, rate.count * rate.seconds) for rate in rates]
-    count, seconds = sum(n for n, _s in measured), sum(s for _n, s in measured)
     return forecast.pace(
         batch_size=pacing.batch_size,
         batch_interval=pacing.batch_interval,
         delay=pacing.delay + pacing.jitter / 2,
-        seconds=seconds / count if count else forecast.USUAL_SECONDS,
+        seconds=seconds_of_an_attempt(rates),
         lanes=max(1, accounts) if pacing.scope == Pacing.Scope.ACCOUNT else 1,
     )
+
+
+def seconds_of_an_attempt(rates: Iterable[last_hours.Rate]) -> float:
+    """As measured in the last hour; a usual time where nothing was."""
+    measured = [(rate.count, rate.count * rate.seconds) for rate in rates]
+    count, seconds = sum(n for n, _s in measured), sum(s for _n, s in measured)
+    return seconds / count if count else forecast.USUAL_SECONDS

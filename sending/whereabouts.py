@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import SmtpAccount
+from accounts.reply import as_said
 from accounts.words import moment, number
 from sending import uncertain
 from sending.models import Batch, Pacing, QueuedEmail, SendLog
@@ -111,16 +112,13 @@ def _counted(statement: str, mails: list[QueuedEmail]) -> dict[int, int]:
 
 def _tell(mail: QueuedEmail, attempt: SendLog | None, known: _Known) -> Told:
     is_new = attempt is not None and mail.status == Status.SENDING and attempt.batch_id == mail.batch_id
-    said = reply(attempt) if attempt and (is_new or not mail.last_reply) else mail.last_reply
+    said = mail.last_reply
+    if attempt and (is_new or not said):
+        said = as_said(attempt.code, attempt.enhanced_code, attempt.text)
     at = attempt.at if attempt else mail.finished_at
     if mail.status in (Status.CANCELLED, Status.SUPPRESSED):
         at = mail.finished_at
     return Told(mail, attempt, at, said, _why(mail, attempt if is_new else None, known))
-
-
-def reply(attempt: SendLog) -> str:
-    """Code, enhanced code and text, as the server said them."""
-    return " ".join(str(part) for part in (attempt.code, attempt.enhanced_code, attempt.text) if part)
 
 
 def _why(mail: QueuedEmail, logged: SendLog | None, known: _Known) -> str:

@@ -16,12 +16,19 @@ from tests.cluster import ROOT
 CHROMIUM = "/usr/bin/chromium"
 AXE = ROOT / "tests/vendor/axe-core-4.14.1/axe.min.js"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+LOOKS = (("light", WIDE), ("dark", WIDE), ("light", NARROW))
 # A page that the policy stops reports it as an event before the console tells it.
 LISTEN = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
     window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile ?? ""}`));
 """
+# Links and buttons fade into the colours of another scheme.
+COLOURS_STAND = """() => {
+    document.body.offsetWidth;  // so that the fading has begun
+    const fading = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    return Promise.allSettled(fading.map((one) => one.finished)).then(() => null);
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -99,10 +106,23 @@ def _session_cookie(user: Any, url: str) -> dict[str, str]:
     return {"name": settings.SESSION_COOKIE_NAME, "value": str(session.session_key), "url": url}
 
 
+def assert_accessible_in_every_look(page: Any) -> None:
+    """The page as it is shown now: wide and narrow, light and dark. Nothing is wider than the window."""
+    for colour_scheme, viewport in LOOKS:
+        page.emulate_media(color_scheme=colour_scheme)
+        page.set_viewport_size(viewport)
+        page.evaluate(COLOURS_STAND)
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} {viewport}"
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(WIDE)
+
+
 def assert_accessible(page: Any) -> None:
     """axe-core finds no serious or critical issue on the page as it is shown now."""
     # Through the debugger's protocol, which the page's policy does not bind.
-    page.evaluate(Path(AXE).read_text())
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Path(AXE).read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")["violations"]
     serious = [
         f"{issue['id']}: {issue['help']}: {node['target']} {node.get('failureSummary', '')}"

@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.actions import pause_account, resume_account
 from accounts.models import SmtpAccount
 from campaigns import import_actions
 from campaigns.models import Attachment, Campaign, Contact, ContactList, Import, Queueing
@@ -36,6 +37,16 @@ ACCOUNTS = (
     ("Newsletter 2", 100, 71, ""),
     ("Relay", 2000, 412, ""),
     ("Support", 100, 41, "Gmail wants an app password: make one and enter it. (534 5.7.9)"),
+)
+# Of "Newsletter 1": its past.
+PAUSES = (
+    (
+        "The provider's daily limit is reached; sending goes on by itself. (550 5.4.5)",
+        timedelta(hours=3),
+        "maria",
+    ),
+    ("The server keeps dropping the connection; sending goes on by itself. (421)", timedelta(minutes=5), ""),
+    ("The log-in was refused: enter the right password. (535 5.7.8)", None, "maria"),
 )
 REFUSALS = (("failed", 550, "5.1.1", 9), ("retry", 450, "4.2.1", 6), ("failed", 554, "5.7.1", 3))
 
@@ -86,8 +97,10 @@ SCREENS: dict[str, Callable[[], str]] = {
     "suppression-add": lambda: at("sending_suppression_add"),
     "suppressions-upload": lambda: at("campaigns_import_add") + "?to=suppressions",
     "accounts": table("accounts_smtpaccount"),
-    "account": lambda: of(SmtpAccount, name="Support"),
-    "account-add": lambda: at("accounts_smtpaccount_add"),
+    "account": lambda: of(SmtpAccount, name="Newsletter 1"),
+    "account-paused": lambda: of(SmtpAccount, name="Support"),
+    "account-providers": lambda: at("accounts_smtpaccount_add"),
+    "account-add": lambda: at("accounts_smtpaccount_add") + "?provider=gmail",
     "pacing": lambda: at("sending_pacing_change", 1),
     "queue": table("sending_queuedemail"),
     "mail": lambda: of(QueuedEmail, email="member1@example.com"),
@@ -127,6 +140,10 @@ def fill(user: User | None = None) -> None:
         )
         for name, limit, _, pause in ACCOUNTS
     ]
+    for reason, until, by in PAUSES:
+        pause_account(accounts[1].pk, reason, until)
+        if by:
+            resume_account(accounts[1].pk, by)
     text = {"subject": "News for {{ first_name }}", "html": HTML}
     finished = queued("Autumn readings", queued_at=timezone.now() - timedelta(days=2), **text)
     spring = queued("Spring catalogue", queued_at=timezone.now() - timedelta(hours=20), **text)
@@ -272,7 +289,7 @@ def imports() -> None:
             import_actions.start(imported)
         if state == "done":
             running.run_next()
-    Import.objects.filter(state="importing").update(percent=62, rows_read=31_240)
+    Import.objects.filter(state="importing").update(percent=62, rows_done=31_240)
 
 
 def suppressions() -> None:

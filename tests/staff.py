@@ -21,6 +21,7 @@ ROLES = ("nobody", "Viewer", "Editor", "Sender", "Account manager", "Administrat
 TABLES = (
     "campaigns_campaign", "campaigns_campaign_lists", "campaigns_contact", "campaigns_contactlist",
     "campaigns_contactlist_contacts", "campaigns_attachment", "campaigns_import", "accounts_smtpaccount",
+    "accounts_accountpause",
     "sending_queuedemail", "sending_testmail", "sending_pacing", "sending_suppression", "sending_export",
     "campaigns_queueing", "auth_user", "auth_user_groups", "auth_group", "auth_group_permissions",
     "django_admin_log", "django_q_ormq",

@@ -83,6 +83,37 @@ def test_a_server_that_says_nothing(settings):
     assert "firewall" in found.cure
 
 
+@pytest.mark.parametrize("greeting", [b"HTTP/1.1 400 Bad Request\r\n", b"* OK IMAP4rev1 ready\r\n"])
+def test_something_that_is_no_smtp_server(greeting):
+    with odd_server(says(greeting)) as port:
+        found = check(port)
+    words = greeting.decode().strip()
+    assert found.phase == "connect"
+    assert found.problem.startswith(f"What answers on 127.0.0.1, port {port}, is no SMTP server (")
+    assert words in found.problem
+
+
+@contextmanager
+def full_port():
+    """A port that takes no connection, as behind a firewall: its queue of them is full."""
+    with socket.socket() as listener, ExitStack() as callers:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def test_nobody_answers_at_all(settings):
+    settings.SMTP_TIMEOUT = 0.3
+    with full_port() as port:
+        found = check(port)
+    assert (found.phase, found.problem) == ("connect", f"Nobody answers on 127.0.0.1, port {port}.")
+    assert "firewall" in found.cure
+
+
 def test_a_wrong_password():
     with LocalSmtpServer({"me": PASSWORD}) as server:
         found = check(server.port, password="wrong")
@@ -108,6 +139,7 @@ def test_google_wants_an_app_password_and_the_cure_says_how_to_get_one(provider,
     ("phase", "reply", "problem", "cure"),
     [
         ("auth", "534 5.7.9 Please", "wants an app password", "instead of the mailbox's own"),
+        ("auth", "550 5.7.30 Basic authentication is not supported", "takes no password", "administrator"),
         ("auth", "535 5.7.139 SmtpClientAuthentication is disabled", "turned SMTP AUTH off", "administrator"),
         ("auth", "454 4.7.0 Too many login attempts", "takes no log-in just now: 454 4.7.0", "Wait an hour"),
         (

@@ -62,6 +62,10 @@ def press(step: str, pick: Callable[[World], object], **fields: str):
     return lambda client, world: client.post(page(step, pick(world).pk), fields)
 
 
+def check_account(client: Client, world: World):
+    return client.post(page("accounts_smtpaccount_check"), {"account": [world.account.pk]})
+
+
 def send_reviewed(client: Client, world: World):
     seen = {"seen": review.version(world.draft)}
     return client.post(page("campaigns_campaign_review", world.draft.pk), seen)
@@ -196,10 +200,11 @@ ACTIONS: dict[str, tuple[set[str], Callable]] = {
     "add an account": ({MANAGER, ADMIN}, save("accounts_smtpaccount", ACCOUNT)),
     "change an account": ({MANAGER, ADMIN}, save("accounts_smtpaccount", ACCOUNT, lambda w: w.account)),
     "remove an account": ({MANAGER, ADMIN}, delete("accounts_smtpaccount", lambda w: w.account)),
-    "check an account": (
-        {MANAGER, ADMIN}, choose("accounts_smtpaccount", "check_connection", lambda w: w.account)
-    ),
+    "check an account": ({MANAGER, ADMIN}, check_account),
     "resume an account": ({MANAGER, ADMIN}, choose("accounts_smtpaccount", "resume", lambda w: w.account)),
+    "resume an account on its page": (
+        {MANAGER, ADMIN}, press("accounts_smtpaccount_resume", lambda w: w.account)
+    ),
     "change the pacing": ({ADMIN}, save("sending_pacing", KNOBS, lambda w: Pacing.load())),
     "suppress an address": (
         {EDITOR, ADMIN}, save("sending_suppression", {"email": "new@example.com", "reason": "manual"})

@@ -19,7 +19,7 @@ SCREENS = [
     (f"{app}_{model}", name)
     for app, models in {
         "campaigns": ("campaign", "contact", "contactlist", "import"),
-        "accounts": ("smtpaccount",),
+        "accounts": ("smtpaccount", "accountpause"),
         "sending": ("queuedemail", "sendlog", "batch", "heartbeat", "pacing", "suppression", "export"),
     }.items()
     for model in models
@@ -31,8 +31,12 @@ PASSWORD = "Xq7-never-shown"
 def url_of(model: str, name: str) -> str:
     if name == "changelist":
         return page(f"{model}_changelist")
-    objects = apps.get_model(*model.split("_"))._base_manager
-    return page(f"{model}_{name}", objects.order_by("pk").first().pk)
+    return page(f"{model}_{name}", first(model))
+
+
+def first(model: str) -> int:
+    """The id of its first row."""
+    return apps.get_model(*model.split("_"))._base_manager.earliest("pk").pk
 
 
 @pytest.fixture
@@ -140,16 +144,41 @@ def test_the_review_shows_its_button_to_who_may_send(world: World) -> None:
     assert "Send 2 emails" not in shown
 
 
+def test_what_other_knobs_lead_to_is_shown_to_who_sees_the_knobs_and_stores_nothing(world: World) -> None:
+    knobs = {
+        "batch_size": 25, "scope": "all", "batch_interval": 60, "delay": 1, "jitter": 0,
+        "retry_interval": 600, "max_retries": 2,
+    }  # fmt: skip
+    before = facts()["sending_pacing"]
+    assert log_in("nobody").post(page("sending_pacing_outlook"), knobs).status_code == 403
+    User.objects.get(username="user").delete()
+    assert b"25 mails a minute" in log_in("Viewer").post(page("sending_pacing_outlook"), knobs).content
+    assert facts()["sending_pacing"] == before
+
+
+def test_only_who_may_change_an_account_sees_its_buttons(world: World) -> None:
+    buttons = (page("accounts_smtpaccount_check"), page("accounts_smtpaccount_resume", world.account.pk))
+    for role in ("Viewer", "Account manager"):
+        text = log_in(role).get(page("accounts_smtpaccount_change", world.account.pk)).content.decode()
+        assert [button in text for button in buttons] == [role == "Account manager"] * 2
+        User.objects.get(username="user").delete()
+
+
+def pressed(model: str) -> dict[str, object]:
+    """What a form of the admin sends along when something is done with the first row."""
+    return {"post": "yes", "_selected_action": first(model)}
+
+
 def test_reading_every_screen_changes_nothing(whole_world: World) -> None:
     client = log_in("Administrator")
     before = facts()
-    verbs = [
-        f"?action={name}&_selected_action=1&_act:{name}=x&post=yes" for name in ("send", "cancel", "retry")
-    ]
     for model, name in SCREENS:
-        for query in ("", *verbs):
-            client.get(url_of(model, name) + query)
-        client.get(page(f"{model}_delete", 1) + "?post=yes")
+        client.get(url_of(model, name))
+        for verb in ("send", "cancel", "retry"):
+            if name == "changelist" or model == "campaigns_campaign":
+                client.get(url_of(model, name), {**pressed(model), "action": verb, f"_act:{verb}": "x"})
+    for model in dict.fromkeys(model for model, _ in SCREENS):
+        client.get(url_of(model, "delete"), {"post": "yes"})
         client.get(page(f"{model}_add"))
     client.get(page("campaigns_import_add"))
     assert facts() == before

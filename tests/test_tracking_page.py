@@ -13,25 +13,13 @@ from campaigns.models import Campaign
 from sending.models import Batch, QueuedEmail, SendLog
 from sending.selection import PAGE
 from tests.factories import make_account, make_campaign, make_user, set_pace
-from tests.queue_rows import beat, make_batch, make_queue, make_sent, queued
+from tests.queue_rows import beat, log, make_batch, make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
 
 
 def url(campaign: Campaign, name: str = "progress") -> str:
     return reverse(f"admin:campaigns_campaign_{name}", args=[campaign.pk])
-
-
-def log(mail: QueuedEmail, outcome: str, account, scope: str = "recipient", **fields) -> SendLog:
-    values = {"phase": "rcpt", "code": 450, "enhanced_code": "4.2.1", "text": "Busy", "duration": 0.1}
-    return SendLog.objects.create(
-        queued_email=mail,
-        batch=make_batch(),
-        account=account,
-        outcome=outcome,
-        scope=scope,
-        **values | fields,
-    )
 
 
 def shown(client: Client, campaign: Campaign, **query: str) -> dict[str, str]:

@@ -45,8 +45,8 @@ USUAL_NAMES = {
         """,
 }
 FIELD_BY_NAME = {spelling: field for field, names in USUAL_NAMES.items() for spelling in names.split()}
-# Names that the import itself fills, or that mean something of their own in Liquid.
 IGNORED = ""  # the field of a column that a person left out
+# Names that the import itself fills, or that mean something of their own in Liquid.
 TAKEN = {"email", "name", "first_name", "last_name"}
 LIQUID_WORDS = {
     *("and", "blank", "contains", "else", "empty", "false", "for", "if", "in", "nil", "not", "null"),

@@ -16,7 +16,7 @@ LIMIT = "daily limit"  # in the reason of a pause that only time mends
 def mend() -> None:
     """Resumes all that is paused, but for accounts whose provider's limit is used up."""
     for account in _paused().exclude(pause_reason__contains=LIMIT):
-        resume_account(account.pk)
+        resume_account(account.pk, by="the staff")
     for campaign in Campaign.objects.filter(status="paused"):
         with suppress(actions.Refused):
             actions.resume_campaign(campaign)

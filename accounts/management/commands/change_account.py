@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if changes:
             account = self._change(account, changes)
         if options["resume"]:
-            resume_account(account.pk)
+            resume_account(account.pk, by="change_account")
             self.stdout.write(f"Resumed {account.email}")
 
     def _change(self, account: SmtpAccount, changes: dict[str, Any]) -> SmtpAccount:

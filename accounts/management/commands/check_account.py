@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, email: str | None, **options: Any) -> None:
         accounts = _accounts(email)
         failed = unread = 0
-        for account, check in check_accounts(accounts):
+        for account, check in check_accounts(accounts, by="check_account"):
             failed += not check.ok
             unread += bool(check.unread)
             self.stdout.write(f"{'ok' if check.ok else 'FAILED':6}  {account.email}: {check}")
