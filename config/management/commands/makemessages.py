@@ -9,5 +9,12 @@ class Command(makemessages.Command):
     xgettext_options = [*makemessages.Command.xgettext_options, "--keyword=_lazy"]
 
     def handle(self, *args: Any, **options: Any) -> None:
-        options["ignore_patterns"] += ["tests/*", "var/*", "requirements/*", "config/demo/*", "config/chaos/*", "*/vendor/*"]
+        options["ignore_patterns"] += [
+            "tests/*",
+            "var/*",
+            "requirements/*",
+            "config/demo/*",
+            "config/chaos/*",
+            "*/vendor/*",
+        ]
         super().handle(*args, **options)
