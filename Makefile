@@ -14,7 +14,7 @@ OWN := trap : INT; export BATCHWISE_ENV=development DATABASE_URL=
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
-.PHONY: help install demo test screens lint bench chaos run stop lock clean
+.PHONY: help install demo test screens words lint bench chaos run stop lock clean
 
 help: ## lists the targets
 	@grep -hE '^[a-z]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -39,6 +39,12 @@ test: install ## all tests, on an embedded PostgreSQL of their own; ARGS="-k nam
 
 screens: install ## pictures of all screens, into docs/screens/
 	@$(OWN) BATCHWISE_VAR=var/test BROWSER_TESTS=1; code=0; $(BIN)/python -m pytest -q tests/screens.py || code=$$?; $(STOP); exit $$code
+
+words: install ## what is there to translate into LOCALE=de, and what is translated, made ready; needs gettext
+	@if [ -z "$(LOCALE)" ]; then echo "Say which language: make words LOCALE=de" >&2; exit 2; fi
+	@mkdir -p locale
+	@$(OWN) BATCHWISE_VAR=var/test; code=0; $(BIN)/python manage.py makemessages --locale $(LOCALE) && \
+		$(BIN)/python manage.py compilemessages --locale $(LOCALE) || code=$$?; $(STOP); exit $$code
 
 lint: install ## format, lint, types, room borders, migrations, deployment checks
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ from django.contrib.postgres.functions import TransactionNow
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from accounts import removal
 from accounts.models import AccountPause, SmtpAccount
@@ -66,7 +67,10 @@ def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -
 def remove_account(account: SmtpAccount) -> None:
     """Removes an account. Raises Refused, with all reasons, where something still needs it."""
     if reasons := removal.reasons_against(account):
-        raise Refused(f"{account.email} can't be removed. {' '.join(reasons)}")
+        raise Refused(
+            _("%(email)s can't be removed. %(reasons)s")
+            % {"email": account.email, "reasons": " ".join(reasons)}
+        )
     pk = account.pk
     account.delete()
     logger.info("Account %s removed", pk)

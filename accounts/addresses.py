@@ -3,6 +3,7 @@
 import re
 
 import idna
+from django.utils.translation import gettext as _
 
 # RFC 5322 section 3.2.3: dot-atom-text
 ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
@@ -33,11 +34,11 @@ def ascii_address(address: str) -> str:
     try:
         domain = ascii_domain(domain)
     except ValueError:
-        raise ValueError("The domain of the address can't be expressed in a message.") from None
+        raise ValueError(_("The domain of the address can't be expressed in a message.")) from None
     if not local.isascii():
-        raise ValueError("The address has letters before the @ that few servers take (SMTPUTF8).")
+        raise ValueError(_("The address has letters before the @ that few servers take (SMTPUTF8)."))
     valid = at and _LOCAL_PART.fullmatch(local) and _DOMAIN.fullmatch(domain)
     # RFC 5321 section 4.5.3.1: 64 octets before the @, 256 of the path with its brackets.
     if not valid or len(local) > 64 or len(local) + len(domain) + 1 > 254:
-        raise ValueError("The address can't be expressed in a message.")
+        raise ValueError(_("The address can't be expressed in a message."))
     return f"{local}@{domain}"

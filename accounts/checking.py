@@ -8,8 +8,12 @@ import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 
 from django.conf import settings
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts import timeouts
 from accounts.actions import resume_mended_account
@@ -19,6 +23,7 @@ from accounts.models import SmtpAccount
 from accounts.network import speaks_tls
 from accounts.phases import Phase
 from accounts.presets import PRESETS, Security
+from accounts.reply import as_said
 from accounts.sent_folder import find_folders
 
 AT_A_TIME = 16
@@ -46,18 +51,19 @@ class Check:
     @property
     def lead(self) -> str:
         """What is wrong, or that nothing is."""
-        return "The connection works." if self.ok else self.problem
+        return str(_("The connection works.")) if self.ok else self.problem
 
     @property
     def rest(self) -> str:
         """What mends it, and what else there is to say."""
         said = [self.cure]
         if self.resumed:
-            said.append("The account sends again.")
+            said.append(str(_("The account sends again.")))
         if self.sent_folder:
-            said.append(f"Uncertain mail is looked for in its folder “{self.sent_folder}”.")
+            told = {"folder": self.sent_folder}
+            said.append(_("Uncertain mail is looked for in its folder “%(folder)s”.") % told)
         if self.unread:
-            said.append(f"Uncertain mail can't be looked for: {self.unread}")
+            said.append(_("Uncertain mail can't be looked for: %(reason)s") % {"reason": self.unread})
         return " ".join(filter(None, said))
 
 
@@ -66,78 +72,86 @@ class Cause:
     """Matches "phase security port: code enhanced-code text"; the words may name what they are about."""
 
     pattern: str
-    problem: str
-    cure: str
+    problem: str | Promise
+    cure: str | Promise
 
 
-CHECK_PORTS = "Usual are port 587 with STARTTLS, and port 465 with TLS from the start."
+CHECK_PORTS = _("Usual are port 587 with STARTTLS, and port 465 with TLS from the start.")
 SPEAKS_TLS = "It speaks TLS from the start"
 TLS_TIMEOUT = 5  # seconds for that question
 CAUSES = (
-    Cause(r"^connect .*name is not known", "There is no host “{host}”.",
-          "Check its spelling; if it is right, this machine's DNS does not answer."),
-    Cause(r"^connect .*refuses the connection", "Nothing listens on {host}, port {port}.",
-          "Check host and port. " + CHECK_PORTS),
-    Cause(r"^connect .*unreachable|^connect .*no route", "This machine has no way to {host}.",
-          "Check the host; if it is right, ask whoever runs this machine's network."),
-    Cause(r"^connect .*nobody answers", "Nobody answers on {host}, port {port}.",
-          "Check host and port. " + CHECK_PORTS + " Else a firewall may be between: ask whoever runs it."),
-    Cause(r"^connect .*" + SPEAKS_TLS, "Port {port} of {host} speaks TLS from the start.",
-          "Choose this security, or port 587 with STARTTLS."),
-    Cause(r"^connect .*not an SMTP reply", "What answers on {host}, port {port}, is no SMTP server ({text}).",
-          "Check host and port. " + CHECK_PORTS),
-    Cause(r"^connect (none|starttls) 465: .*took too long", "{host} does not greet on port 465.",
-          "Port 465 speaks TLS from the start: choose this security, or port 587 with STARTTLS."),
+    Cause(r"^connect .*name is not known", _("There is no host “{host}”."),
+          _("Check its spelling; if it is right, this machine's DNS does not answer.")),
+    Cause(r"^connect .*refuses the connection", _("Nothing listens on {host}, port {port}."),
+          _("Check host and port. {ports}")),
+    Cause(r"^connect .*unreachable|^connect .*no route", _("This machine has no way to {host}."),
+          _("Check the host; if it is right, ask whoever runs this machine's network.")),
+    Cause(r"^connect .*nobody answers", _("Nobody answers on {host}, port {port}."),
+          _("Check host and port. {ports} Else a firewall may be between: ask whoever runs it.")),
+    Cause(r"^connect .*" + SPEAKS_TLS, _("Port {port} of {host} speaks TLS from the start."),
+          _("Choose this security, or port 587 with STARTTLS.")),
+    Cause(r"^connect .*not an SMTP reply",
+          _("What answers on {host}, port {port}, is no SMTP server ({text})."),
+          _("Check host and port. {ports}")),
+    Cause(r"^connect (none|starttls) 465: .*took too long", _("{host} does not greet on port 465."),
+          _("Port 465 speaks TLS from the start: choose this security, or port 587 with STARTTLS.")),
     Cause(r"^connect (none|starttls) .*(took too long|closed the connection)",
-          "{host} does not greet as an SMTP server on port {port}.",
-          "Check host and port. " + CHECK_PORTS + " Else a firewall may be between."),
-    Cause(r"took too long", "{host} took too long to answer on port {port}.",
-          "Check host, port and security. " + CHECK_PORTS + " Else a firewall may be between."),
-    Cause(r"SMTP_CA_FILE", "{text}.", "Correct SMTP_CA_FILE, or leave it empty."),
-    Cause(r"certificate is not right: .*mismatch", "The certificate of {host} is for another name.",
-          "Enter the host name that is in the certificate."),
-    Cause(r"certificate is not right: .*expired", "The certificate of {host} has expired.",
-          "Whoever runs the server must renew it; check this machine's clock, too."),
-    Cause(r"certificate is not right: .*not yet valid", "The certificate of {host} is not valid yet.",
-          "Check this machine's clock."),
-    Cause(r"certificate is not right", "The certificate of {host} is not signed by anybody trusted here.",
-          "Check the host name. For a server with its own authority, set SMTP_CA_FILE to its certificate."),
-    Cause(r"^(connect|tls) tls .*TLS failed", "{host} does not speak TLS from the start on port {port}.",
-          "Choose STARTTLS, or the port for TLS from the start (usually 465)."),
-    Cause(r"TLS failed", "{host} and this machine agree on no TLS.",
-          "Check host, port and security. " + CHECK_PORTS),
-    Cause(r"does not offer STARTTLS", "{host} does not offer STARTTLS on port {port}.",
-          "Choose TLS from the start with its port (usually 465). If the provider promises STARTTLS, "
-          "something on the way strips it: don't send the password over this network."),
-    Cause(r"can't be decrypted", "The stored password can't be decrypted: its key is not in CREDENTIAL_KEYS.",
-          "Enter the password again, or put the old key back behind the new one."),
-    Cause(r"^auth none .*(does not offer to log in|: 53[08] )", "{host} lets nobody log in without TLS.",
-          "Choose STARTTLS or TLS from the start."),
-    Cause(r"does not offer to log in", "{host} offers no log-in on port {port}.",
-          "Check host and port; where the server wants no log-in, leave the user name empty."),
-    Cause(r"offers no way to log in", "{host} offers no log-in with a password.",
-          "Ask the provider to allow SMTP AUTH with a password (PLAIN or LOGIN). {how_to}"),
-    Cause(r"^auth .*beyond ASCII", "User name or password has a character that this log-in can't carry.",
-          "Enter them again; copied text may hold an invisible character."),
-    Cause(r"^auth .*(53\d 5\.7\.9 |application-specific password)", "{host} wants an app password.",
-          "Enter an app password instead of the mailbox's own. {how_to}"),
+          _("{host} does not greet as an SMTP server on port {port}."),
+          _("Check host and port. {ports} Else a firewall may be between.")),
+    Cause(r"took too long", _("{host} took too long to answer on port {port}."),
+          _("Check host, port and security. {ports} Else a firewall may be between.")),
+    Cause(r"SMTP_CA_FILE", "{text}.",
+          _("Correct SMTP_CA_FILE, or leave it empty.")),
+    Cause(r"certificate is not right: .*mismatch", _("The certificate of {host} is for another name."),
+          _("Enter the host name that is in the certificate.")),
+    Cause(r"certificate is not right: .*expired", _("The certificate of {host} has expired."),
+          _("Whoever runs the server must renew it; check this machine's clock, too.")),
+    Cause(r"certificate is not right: .*not yet valid", _("The certificate of {host} is not valid yet."),
+          _("Check this machine's clock.")),
+    Cause(r"certificate is not right",
+          _("The certificate of {host} is not signed by anybody trusted here."),
+          _("Check the host name. For a server with its own authority, set SMTP_CA_FILE to its "
+            "certificate.")),
+    Cause(r"^(connect|tls) tls .*TLS failed", _("{host} does not speak TLS from the start on port {port}."),
+          _("Choose STARTTLS, or the port for TLS from the start (usually 465).")),
+    Cause(r"TLS failed", _("{host} and this machine agree on no TLS."),
+          _("Check host, port and security. {ports}")),
+    Cause(r"does not offer STARTTLS", _("{host} does not offer STARTTLS on port {port}."),
+          _("Choose TLS from the start with its port (usually 465). If the provider promises STARTTLS, "
+            "something on the way strips it: don't send the password over this network.")),
+    Cause(r"can't be decrypted",
+          _("The stored password can't be decrypted: its key is not in CREDENTIAL_KEYS."),
+          _("Enter the password again, or put the old key back behind the new one.")),
+    Cause(r"^auth none .*(does not offer to log in|: 53[08] )", _("{host} lets nobody log in without TLS."),
+          _("Choose STARTTLS or TLS from the start.")),
+    Cause(r"does not offer to log in", _("{host} offers no log-in on port {port}."),
+          _("Check host and port; where the server wants no log-in, leave the user name empty.")),
+    Cause(r"offers no way to log in", _("{host} offers no log-in with a password."),
+          _("Ask the provider to allow SMTP AUTH with a password (PLAIN or LOGIN). {how_to}")),
+    Cause(r"^auth .*beyond ASCII", _("User name or password has a character that this log-in can't carry."),
+          _("Enter them again; copied text may hold an invisible character.")),
+    Cause(r"^auth .*(53\d 5\.7\.9 |application-specific password)", _("{host} wants an app password."),
+          _("Enter an app password instead of the mailbox's own. {how_to}")),
     # https://techcommunity.microsoft.com/t5/exchange-team-blog/-/ba-p/4114750
-    Cause(r"^(auth|mail) .*: 5\d\d 5\.7\.30 ", "Microsoft 365 takes no password for sending any more.",
-          "Ask the administrator to allow basic authentication for SMTP AUTH, or send over another server: "
-          "Batchwise does not speak OAuth2."),
-    Cause(r"^auth .*: 535 5\.7\.139 ", "Microsoft 365 has turned SMTP AUTH off for this mailbox.",
-          "Ask the administrator to allow SMTP AUTH for it."),
-    Cause(r"^auth .*: (454|421|45\d) ", "{host} takes no log-in just now: {text}",
-          "Too many log-ins in a short time are the usual cause. Wait an hour, then check again."),
-    Cause(r"^auth .*: 5\d\d ", "{host} does not accept user name “{username}” with this password.",
-          "Enter the right ones. {how_to}"),
-    Cause(r"^connect .*: [45]\d\d ", "{host} turns this machine away: {text}",
-          "Wait a while and check again; if it stays, ask the provider whether it blocks this address."),
-    Cause(r"^mail .*: 530 ", "{host} wants a log-in.", "Enter user name and password. {how_to}"),
-    Cause(r"^mail .*: 5\d\d ", "{host} does not let this account send from its address: {text}.",
-          "Enter the address that belongs to the log-in."),
-    Cause(r"^mail .*: 4\d\d ", "{host} takes no mail just now: {text}.", "Wait a while, then check again."),
-    Cause(r"", "{host} broke off ({phase}): {text}.", "Check host, port and security. " + CHECK_PORTS),
+    Cause(r"^(auth|mail) .*: 5\d\d 5\.7\.30 ", _("Microsoft 365 takes no password for sending any more."),
+          _("Ask the administrator to allow basic authentication for SMTP AUTH, or send over another "
+            "server: Batchwise does not speak OAuth2.")),
+    Cause(r"^auth .*: 535 5\.7\.139 ", _("Microsoft 365 has turned SMTP AUTH off for this mailbox."),
+          _("Ask the administrator to allow SMTP AUTH for it.")),
+    Cause(r"^auth .*: (454|421|45\d) ", _("{host} takes no log-in just now: {text}"),
+          _("Too many log-ins in a short time are the usual cause. Wait an hour, then check again.")),
+    Cause(r"^auth .*: 5\d\d ", _("{host} does not accept user name “{username}” with this password."),
+          _("Enter the right ones. {how_to}")),
+    Cause(r"^connect .*: [45]\d\d ", _("{host} turns this machine away: {text}"),
+          _("Wait a while and check again; if it stays, ask the provider whether it blocks this address.")),
+    Cause(r"^mail .*: 530 ", _("{host} wants a log-in."),
+          _("Enter user name and password. {how_to}")),
+    Cause(r"^mail .*: 5\d\d ", _("{host} does not let this account send from its address: {text}."),
+          _("Enter the address that belongs to the log-in.")),
+    Cause(r"^mail .*: 4\d\d ", _("{host} takes no mail just now: {text}."),
+          _("Wait a while, then check again.")),
+    Cause(r"", _("{host} broke off ({phase}): {text}."),
+          _("Check host, port and security. {ports}")),
 )  # fmt: skip
 
 
@@ -158,15 +172,20 @@ def check_accounts(accounts: Iterable[SmtpAccount], by: str = "") -> list[tuple[
     """
     accounts = list(accounts)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
-        checks = list(pool.map(_converse, accounts))
+        checks = list(pool.map(partial(_converse, translation.get_language()), accounts))
     return [
         (account, replace(check, resumed=check.ok and resume_mended_account(account, by)))
         for account, check in zip(accounts, checks, strict=True)
     ]
 
 
-def _converse(account: SmtpAccount) -> Check:
+def _converse(language: str, account: SmtpAccount) -> Check:
     """The part that waits for the servers; it asks no database, for it runs in a thread of its own."""
+    with translation.override(language):
+        return _try(account)
+
+
+def _try(account: SmtpAccount) -> Check:
     check = _try_smtp(account)
     if not account.imap_host:
         return check
@@ -200,7 +219,7 @@ def _looked_into(account: SmtpAccount, failure: SmtpFailure) -> SmtpFailure:
 
 def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:
     """What this failure means for this account, and what mends it. Pure."""
-    reply = " ".join(str(part) for part in (failure.code, failure.enhanced_code, failure.text) if part)
+    reply = as_said(failure.code, failure.enhanced_code, failure.text)
     case = f"{failure.phase} {account.security} {account.port}: {reply}"
     cause = next(cause for cause in CAUSES if re.search(cause.pattern, case, re.IGNORECASE))
     preset = PRESETS.get(account.provider)
@@ -211,7 +230,7 @@ def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:
         "phase": failure.phase.label,
         "text": reply,
         "how_to": preset.how_to if preset else "",
+        "ports": CHECK_PORTS,
     }
-    return Check(
-        False, failure.phase, cause.problem.format(**words).strip(), cause.cure.format(**words).strip()
-    )
+    problem, cure = (str(said).format(**words).strip() for said in (cause.problem, cause.cure))
+    return Check(False, failure.phase, problem, cure)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from imap_tools import BaseMailBox, ImapToolsError
 from imap_tools.errors import UnexpectedCommandStatusError
 
@@ -35,61 +37,62 @@ class Cause:
     """Matches "host security port: what went wrong"; the words may name host, port and text."""
 
     pattern: str
-    words: str
+    words: str | Promise
 
 
-USUAL_PORTS = "Usual are port 993 with TLS from the start, and port 143 with STARTTLS."
+USUAL_PORTS = _("Usual are port 993 with TLS from the start, and port 143 with STARTTLS.")
 # First match wins.
 CAUSES = (
-    Cause(r"name is not known", "There is no IMAP host “{host}”: check its spelling."),
+    Cause(r"name is not known", _("There is no IMAP host “{host}”: check its spelling.")),
     Cause(r"refuses the connection",
-          "Nothing listens on {host}, port {port}: check IMAP host and port. " + USUAL_PORTS),
-    Cause(r"SMTP_CA_FILE", "{text}. Correct SMTP_CA_FILE, or leave it empty."),
+          _("Nothing listens on {host}, port {port}: check IMAP host and port. {ports}")),
+    Cause(r"SMTP_CA_FILE", _("{text}. Correct SMTP_CA_FILE, or leave it empty.")),
     Cause(r"certificate is not right: .*mismatch",
-          "The certificate of {host} is for another name: enter the IMAP host name that is in it."),
+          _("The certificate of {host} is for another name: enter the IMAP host name that is in it.")),
     Cause(r"certificate is not right: .*(expired|not yet valid)",
-          "The certificate of {host} is not valid now: whoever runs it must renew it; check this machine's "
-          "clock, too."),
+          _("The certificate of {host} is not valid now: whoever runs it must renew it; check this "
+          "machine's clock, too.")),
     Cause(r"certificate is not right",
-          "The certificate of {host} is not signed by anybody trusted here. For a server with its own "
-          "authority, set SMTP_CA_FILE to its certificate."),
+          _("The certificate of {host} is not signed by anybody trusted here. For a server with its own "
+          "authority, set SMTP_CA_FILE to its certificate.")),
     Cause(r"^\S+ tls \d+: TLS failed",
-          "{host} does not speak TLS from the start on port {port}: choose STARTTLS, or the port for TLS "
-          "(usually 993)."),
-    Cause(r"TLS failed", "{host} and this machine agree on no TLS: check IMAP host, port and security."),
+          _("{host} does not speak TLS from the start on port {port}: choose STARTTLS, or the port for "
+          "TLS (usually 993).")),
+    Cause(r"TLS failed", _("{host} and this machine agree on no TLS: check IMAP host, port and security.")),
     Cause(r"TLS not supported",
-          "{host} does not offer STARTTLS on port {port}: choose TLS from the start (usually port 993)."),
+          _("{host} does not offer STARTTLS on port {port}: choose TLS from the start (usually port 993).")),
     Cause(r"^\S+ (none|starttls) 993: .*took too long",
-          "Port 993 of {host} speaks TLS from the start: choose this security, or port 143 with STARTTLS."),
+          _("Port 993 of {host} speaks TLS from the start: choose this security, or port 143 with "
+            "STARTTLS.")),
     Cause(r"took too long",
-          "{host} took too long to answer: check IMAP host, port and security. " + USUAL_PORTS),
+          _("{host} took too long to answer: check IMAP host, port and security. {ports}")),
     Cause(r"can't be decrypted",
-          "The stored password can't be decrypted: enter it again, or put the old key back behind the new "
-          "one in CREDENTIAL_KEYS."),
-    Cause(r"no log-in", "The account has no user name and password: enter them, or empty the IMAP host."),
+          _("The stored password can't be decrypted: enter it again, or put the old key back behind "
+          "the new one in CREDENTIAL_KEYS.")),
+    Cause(r"no log-in", _("The account has no user name and password: enter them, or empty the IMAP host.")),
     Cause(r"beyond ASCII",
-          "User name or password has a character that this log-in can't carry: enter them again."),
+          _("User name or password has a character that this log-in can't carry: enter them again.")),
     Cause(r"LOGINDISABLED|PRIVACYREQUIRED",
-          "{host} lets nobody log in without TLS: choose STARTTLS or TLS from the start."),
+          _("{host} lets nobody log in without TLS: choose STARTTLS or TLS from the start.")),
     # https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online
     Cause(r"^\S*(office365\.com|outlook\.com) .*(LOGIN|AUTHENTICATE) failed",
-          "Microsoft 365 takes no password over IMAP any more, it wants OAuth2, which Batchwise does not "
-          "speak: empty the IMAP host. Uncertain mail is then for a person to decide."),
+          _("Microsoft 365 takes no password over IMAP any more, it wants OAuth2, which Batchwise does "
+          "not speak: empty the IMAP host. Uncertain mail is then for a person to decide.")),
     # https://support.google.com/mail/answer/185833
     Cause(r"application-specific password",
-          "{host} wants an app password: enter one instead of the mailbox's own."),
+          _("{host} wants an app password: enter one instead of the mailbox's own.")),
     Cause(r"not enabled for IMAP|IMAP access is disabled",
-          "IMAP is turned off for this mailbox: turn it on in Gmail's settings (Forwarding and POP/IMAP); in "
-          "Google Workspace the administrator allows it."),
+          _("IMAP is turned off for this mailbox: turn it on in Gmail's settings (Forwarding and "
+          "POP/IMAP); in Google Workspace the administrator allows it.")),
     Cause(r"too many|OVERQUOTA|\[(LIMIT|UNAVAILABLE|INUSE)\]",
-          "{host} takes no log-in just now ({text}): it is tried again later."),
+          _("{host} takes no log-in just now ({text}): it is tried again later.")),
     Cause(r"AUTHENTICATIONFAILED|invalid credentials|auth\w* failed|log-?in failed|AUTHORIZATIONFAILED",
-          "{host} does not accept the account's user name with this password over IMAP: enter the right "
-          "ones. Gmail wants an app password, and IMAP turned on."),
+          _("{host} does not accept the account's user name with this password over IMAP: enter the "
+          "right ones. Gmail wants an app password, and IMAP turned on.")),
     Cause(r"no Sent folder",
-          "{host} has no Sent folder that is known here: make one named “Sent”, and have the server keep a "
-          "copy there of what it accepts; else empty the IMAP host."),
-    Cause(r"", "{host} can't be read over IMAP ({text}): check IMAP host, port and security. " + USUAL_PORTS),
+          _("{host} has no Sent folder that is known here: make one named “Sent”, and have the server "
+          "keep a copy there of what it accepts; else empty the IMAP host.")),
+    Cause(r"", _("{host} can't be read over IMAP ({text}): check IMAP host, port and security. {ports}")),
 )  # fmt: skip
 
 
@@ -205,7 +208,9 @@ def explain(account: SmtpAccount, text: str) -> str:
     """What this trouble means for this account, and what mends it. Pure."""
     case = f"{account.imap_host} {account.imap_security} {account.imap_port}: {text}"
     cause = next(cause for cause in CAUSES if re.search(cause.pattern, case, re.IGNORECASE))
-    return cause.words.format(host=account.imap_host, port=account.imap_port, text=text.rstrip("."))
+    return str(cause.words).format(
+        host=account.imap_host, port=account.imap_port, text=text.rstrip("."), ports=USUAL_PORTS
+    )
 
 
 def _text(error: Exception) -> str:

@@ -6,9 +6,12 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connection, models
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.clock import database_now
 from accounts.presets import PRESETS, Provider
+from accounts.words import number
 
 LONGEST_SPACING = 3600  # seconds
 LONGEST_JITTER = 300  # seconds
@@ -20,8 +23,8 @@ def default_time_zone() -> str:
 
 
 class Window(models.TextChoices):
-    ROLLING = "rolling", "Any 24 hours (most providers)"
-    CALENDAR = "calendar", "A calendar day, from midnight to midnight"
+    ROLLING = "rolling", _lazy("Any 24 hours (most providers)")
+    CALENDAR = "calendar", _lazy("A calendar day, from midnight to midnight")
 
 
 class Limits(models.Model):
@@ -30,61 +33,65 @@ class Limits(models.Model):
     daily_limit = models.PositiveIntegerField(
         default=100,
         validators=[MinValueValidator(1)],
-        help_text="Most mails a day, mail written by hand in the same mailbox not included.",
+        help_text=_lazy("Most mails a day, mail written by hand in the same mailbox not included."),
     )
     limit_window = models.CharField(
-        "the daily limit counts",
+        _lazy("the daily limit counts"),
         max_length=10,
         choices=Window,
         default=Window.ROLLING,
-        help_text="Gmail and Microsoft 365 count any 24 hours: a mail counts until a day after it went out.",
+        help_text=_lazy(
+            "Gmail and Microsoft 365 count any 24 hours: a mail counts until a day after it went out."
+        ),
     )
     time_zone = models.CharField(
         max_length=64,
         default=default_time_zone,
-        help_text="Whose midnight starts the calendar day, such as Europe/Berlin.",
+        help_text=_lazy("Whose midnight starts the calendar day, such as Europe/Berlin."),
     )
     hourly_limit = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Most mails in any 60 minutes. Empty: no such limit.",
+        help_text=_lazy("Most mails in any 60 minutes. Empty: no such limit."),
     )
     minute_limit = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="Most mails in any 60 seconds. Empty: no such limit.",
+        help_text=_lazy("Most mails in any 60 seconds. Empty: no such limit."),
     )
     spacing = models.FloatField(
-        "spacing (seconds)",
+        _lazy("spacing (seconds)"),
         default=0,
         validators=[MinValueValidator(0), MaxValueValidator(LONGEST_SPACING)],
-        help_text="At least so many seconds between two mails of this account. 0: only the pacing counts.",
+        help_text=_lazy(
+            "At least so many seconds between two mails of this account. 0: only the pacing counts."
+        ),
     )
     spacing_jitter = models.FloatField(
-        "spacing jitter (seconds)",
+        _lazy("spacing jitter (seconds)"),
         default=0,
         validators=[MinValueValidator(0), MaxValueValidator(LONGEST_JITTER)],
-        help_text="Up to so many seconds more, at random, so that mails don't go out like clockwork.",
+        help_text=_lazy("Up to so many seconds more, at random, so that mails don't go out like clockwork."),
     )
     warm_up_start = models.PositiveIntegerField(
-        "warm-up: mails on the first day",
+        _lazy("warm-up: mails on the first day"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text="For a new mailbox: start with few mails a day. Empty: no warm-up.",
+        help_text=_lazy("For a new mailbox: start with few mails a day. Empty: no warm-up."),
     )
     warm_up_step = models.PositiveIntegerField(
-        "warm-up: more each day",
+        _lazy("warm-up: more each day"),
         default=10,
-        help_text="Each day so many more than the day before, until the daily limit is reached.",
+        help_text=_lazy("Each day so many more than the day before, until the daily limit is reached."),
     )
     warm_up_since = models.DateTimeField(
-        "warm-up: since",
+        _lazy("warm-up: since"),
         null=True,
         blank=True,
-        help_text="When the first day began. Empty: now. Clear it to start the warm-up anew.",
+        help_text=_lazy("When the first day began. Empty: now. Clear it to start the warm-up anew."),
     )
 
     class Meta:
@@ -135,24 +142,23 @@ class Limits(models.Model):
         label, is_calendar = Provider(self.provider).label, self.limit_window == Window.CALENDAR
         if is_calendar and self.daily_limit > preset.provider_limit // 2:
             # A day's mails before midnight and the next day's after it fall into the same 24 hours.
-            return (
-                f"{label} counts any 24 hours, and around midnight twice the daily limit can go out: enter "
-                f"{preset.provider_limit // 2:,} at most, or let it count in any 24 hours."
-            )
+            return _(
+                "%(label)s counts any 24 hours, and around midnight twice the daily limit can go out: "
+                "enter %(most)s at most, or let it count in any 24 hours."
+            ) % {"label": label, "most": number(preset.provider_limit // 2)}
         if self.daily_limit <= preset.provider_limit:
             return ""
-        problem = (
-            f"{label} lets out {preset.provider_limit:,} mails in 24 hours, those written by hand "
-            "included: enter less."
-        )
+        problem = _(
+            "%(label)s lets out %(count)s mails in 24 hours, those written by hand included: enter less."
+        ) % {"label": label, "count": number(preset.provider_limit)}
         if self.provider == Provider.GMAIL:
-            problem += " For a Google Workspace account choose that provider."
+            problem += _(" For a Google Workspace account choose that provider.")
         return problem
 
     def _time_zone_problem(self) -> str:
         if not self.time_zone or is_known_time_zone(self.time_zone):
             return ""
-        return "This time zone is not known: enter a name such as Europe/Berlin or UTC."
+        return _("This time zone is not known: enter a name such as Europe/Berlin or UTC.")
 
 
 def is_known_time_zone(name: str) -> bool:

@@ -6,6 +6,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.addresses import ascii_address
 from accounts.limits import Limits
@@ -30,24 +32,28 @@ HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 class WhenUnproven(models.TextChoices):
     """What becomes of a mail of which the Sent folder does not prove that it was accepted."""
 
-    HOLD = "hold", "Wait for a person to decide"
-    RESEND = "resend", "Send it again (may arrive twice)"
+    HOLD = "hold", _lazy("Wait for a person to decide")
+    RESEND = "resend", _lazy("Send it again (may arrive twice)")
 
 
 class SmtpAccount(Limits):
     """One mailbox to send through, with the limits that it must never exceed."""
 
-    name = models.CharField(max_length=100, help_text="What the team calls it.")
+    name = models.CharField(max_length=100, help_text=_lazy("What the team calls it."))
     provider = models.CharField(max_length=20, choices=Provider, default=Provider.CUSTOM)
-    email = models.EmailField(help_text="The From address.")
-    from_name = models.CharField(max_length=100, blank=True, help_text="The name beside the From address.")
-    reply_to = models.EmailField(blank=True, help_text="Where replies go, when not to the From address.")
-    host = models.CharField("SMTP host", max_length=253)
+    email = models.EmailField(help_text=_lazy("The From address."))
+    from_name = models.CharField(
+        max_length=100, blank=True, help_text=_lazy("The name beside the From address.")
+    )
+    reply_to = models.EmailField(
+        blank=True, help_text=_lazy("Where replies go, when not to the From address.")
+    )
+    host = models.CharField(_lazy("SMTP host"), max_length=253)
     port = models.PositiveIntegerField(
-        "SMTP port", default=587, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+        _lazy("SMTP port"), default=587, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
     security = models.CharField(max_length=10, choices=Security, default=Security.STARTTLS)
-    username = models.CharField(max_length=254, blank=True, help_text="Empty: no log-in.")
+    username = models.CharField(max_length=254, blank=True, help_text=_lazy("Empty: no log-in."))
     password = SecretField(blank=True, default="", editable=False)
     is_enabled = models.BooleanField("enabled", default=True)
     # Paused while there is a reason and paused_until is ahead or empty (empty: until mended). A trigger
@@ -55,40 +61,45 @@ class SmtpAccount(Limits):
     paused_until = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=LONGEST_REASON, blank=True, editable=False)
     imap_host = models.CharField(
-        "IMAP host",
+        _lazy("IMAP host"),
         max_length=253,
         blank=True,
-        help_text="The server of the mailbox's Sent folder, with the same user name and password. Empty: "
-        "nobody looks there.",
+        help_text=_lazy(
+            "The server of the mailbox's Sent folder, with the same user name and password. Empty: "
+            "nobody looks there."
+        ),
     )
     imap_port = models.PositiveIntegerField(
-        "IMAP port", default=993, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+        _lazy("IMAP port"), default=993, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
     imap_security = models.CharField(
-        "IMAP security", max_length=10, choices=ImapSecurity, default=ImapSecurity.TLS
+        _lazy("IMAP security"), max_length=10, choices=ImapSecurity, default=ImapSecurity.TLS
     )
     when_unproven = models.CharField(
-        "when it stays uncertain",
+        _lazy("when it stays uncertain"),
         max_length=10,
         choices=WhenUnproven,
         default=WhenUnproven.HOLD,
-        help_text="Sometimes the connection breaks just when a mail is handed over, and nobody knows whether "
-        "it was accepted. If it is not in the Sent folder after half an hour, this happens. “Send it again” "
-        "may give a person the same mail twice, the more so where the server keeps no copies.",
+        help_text=_lazy(
+            "Sometimes the connection breaks just when a mail is handed over, and nobody knows whether "
+            "it was accepted. If it is not in the Sent folder after half an hour, this happens. “Send it "
+            "again” "
+            "may give a person the same mail twice, the more so where the server keeps no copies."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = SmtpAccountQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "SMTP account"
+        verbose_name = _lazy("SMTP account")
         ordering = ["name", "id"]
         constraints = [
             *Limits.Meta.constraints,
             models.UniqueConstraint(
                 Lower("email"),
                 name="accounts_smtpaccount_email_once",
-                violation_error_message="There is an account with this address already.",
+                violation_error_message=_lazy("There is an account with this address already."),
             ),
             models.CheckConstraint(
                 condition=models.Q(security__in=Security.values),
@@ -147,7 +158,7 @@ class SmtpAccount(Limits):
 
     def _text_problem(self, field: str) -> str:
         """Line breaks would end a header; what is no character at all can't be stored."""
-        return "" if getattr(self, field).isprintable() else "This has a character that can't be printed."
+        return "" if getattr(self, field).isprintable() else _("This has a character that can't be printed.")
 
     def _address_problem(self, field: str) -> str:
         try:
@@ -159,21 +170,23 @@ class SmtpAccount(Limits):
 
     def _host_problem(self) -> str:
         if not self.host:
-            return "Enter the SMTP host, or choose a provider that is known."
+            return _("Enter the SMTP host, or choose a provider that is known.")
         if not HOST.fullmatch(self.host):
-            return "Enter the host's name alone, such as smtp.example.com: no http://, no port."
+            return _("Enter the host's name alone, such as smtp.example.com: no http://, no port.")
         owner, preset = provider_for_host(self.host), PRESETS.get(self.provider)
         if owner != Provider.CUSTOM and preset and preset.host != self.host:
             label = Provider(owner).label
-            return f"This is the host of {label}: choose that provider, or leave the host empty."
+            return _("This is the host of %(provider)s: choose that provider, or leave the host empty.") % {
+                "provider": label
+            }
         return ""
 
     def _login_problem(self) -> str:
         if bool(self.username) == bool(self.password):
             return ""
-        return (
-            f"Enter the {'password' if self.username else 'user name'}, too, or neither: then nobody logs in."
-        )
+        if self.username:
+            return _("Enter the password, too, or neither: then nobody logs in.")
+        return _("Enter the user name, too, or neither: then nobody logs in.")
 
     def _mailbox_problem(self) -> str:
         """The provider counts per mailbox: two accounts on one would go over its limit together."""
@@ -183,17 +196,20 @@ class SmtpAccount(Limits):
         for other in SmtpAccount.objects.exclude(pk=self.pk):
             is_in_the_way = other.is_enabled or self._state.adding  # a disabled one may have sent today
             if is_in_the_way and mailbox_of(other.provider, other.username) == mailbox:
-                return f"“{other}” logs in to this mailbox, too, and it has one limit: use only one of them."
+                text = _(
+                    "“%(account)s” logs in to this mailbox, too, and it has one limit: use only one of them."
+                )
+                return text % {"account": other}
         return ""
 
     def _security_problem(self) -> str:
         if self.security == Security.NONE and self.username and not _is_this_machine(self.host):
-            return "The password would cross the network unencrypted: choose STARTTLS or TLS."
+            return _("The password would cross the network unencrypted: choose STARTTLS or TLS.")
         return ""
 
     def _imap_host_problem(self) -> str:
         if self.imap_host and not HOST.fullmatch(self.imap_host):
-            return "Enter the host's name alone, such as imap.example.com: no http://, no port."
+            return _("Enter the host's name alone, such as imap.example.com: no http://, no port.")
         return ""
 
     def _imap_security_problem(self) -> str:
@@ -202,7 +218,7 @@ class SmtpAccount(Limits):
             and self.imap_security == ImapSecurity.NONE
             and not _is_this_machine(self.imap_host)
         ):
-            return "The password would cross the network unencrypted: choose STARTTLS or TLS."
+            return _("The password would cross the network unencrypted: choose STARTTLS or TLS.")
         return ""
 
     @property

@@ -8,15 +8,15 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Security(models.TextChoices):
-    NONE = "none", "None (only on this machine)"
-    STARTTLS = "starttls", "STARTTLS (usually port 587)"
-    TLS = "tls", "TLS from the start (usually port 465)"
+    NONE = "none", _("None (only on this machine)")
+    STARTTLS = "starttls", _("STARTTLS (usually port 587)")
+    TLS = "tls", _("TLS from the start (usually port 465)")
 
 
 class ImapSecurity(models.TextChoices):
-    TLS = "tls", "TLS from the start (usually port 993)"
-    STARTTLS = "starttls", "STARTTLS (usually port 143)"
-    NONE = "none", "None (only on this machine)"
+    TLS = "tls", _("TLS from the start (usually port 993)")
+    STARTTLS = "starttls", _("STARTTLS (usually port 143)")
+    NONE = "none", _("None (only on this machine)")
 
 
 # RFC 8314 (993), RFC 3501 (143).
@@ -31,7 +31,7 @@ class Provider(models.TextChoices):
     GMAIL = "gmail", "Gmail"
     WORKSPACE = "workspace", "Google Workspace"
     MICROSOFT365 = "microsoft365", "Microsoft 365"
-    CUSTOM = "custom", "Another SMTP server"
+    CUSTOM = "custom", _("Another SMTP server")
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ class Preset:
     security: str
     imap_host: str
     provider_limit: int
-    how_to: str
+    how_to: str | Promise
     steps: tuple[str | Promise, ...]
     minute_limit: int | None = None
     minds_log_ins: bool = True
 
 
-_GOOGLE_HOW_TO = (
+_GOOGLE_HOW_TO = _(
     "Turn on 2-Step Verification, then make an app password at "
     "https://myaccount.google.com/apppasswords and enter its 16 letters here."
 )
@@ -124,7 +124,7 @@ PRESETS: dict[str, Preset] = {
         Security.STARTTLS,
         "",  # its IMAP takes no password any more, only OAuth2
         10_000,
-        "Ask the administrator to allow SMTP AUTH for this mailbox.",
+        _("Ask the administrator to allow SMTP AUTH for this mailbox."),
         _MICROSOFT_STEPS,
         minute_limit=30,
     ),

@@ -27,6 +27,11 @@ def parse_reply(code: int, text: bytes | str) -> SmtpReply:
     return SmtpReply(code, enhanced, one_line(text))
 
 
+def as_said(code: int | None, enhanced_code: str, text: str) -> str:
+    """A reply as the server said it: code, enhanced status code and text, those that there are."""
+    return " ".join(str(part) for part in (code, enhanced_code, text) if part)
+
+
 def one_line(text: str | bytes) -> str:
     """Printable, on one line, at most 500 characters: fit for a log and a screen."""
     if isinstance(text, bytes):

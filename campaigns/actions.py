@@ -60,7 +60,10 @@ def queue_campaign(campaign: Campaign, user: Any = None) -> int:
     _check_queueable(current)
     queued = queueing.insert(current.pk)
     if queued == 0 and current.status == Status.DRAFT:
-        raise Refused(f"“{current}” has no recipients: choose a list with contacts not suppressed.")
+        raise Refused(
+            _("“%(campaign)s” has no recipients: choose a list with contacts not suppressed.")
+            % {"campaign": current}
+        )
     queueing.mark_queued(current, user)
     _follow(campaign, f"campaign {campaign.pk}: {queued:,} queued")
     return queued
@@ -93,7 +96,9 @@ def cancel_campaign(campaign: Campaign) -> int:
         _follow(campaign, f"campaign {campaign.pk} is not queued any further")
         return 0
     if campaign.status in (Status.SENDING, Status.PAUSED) and not has_open:
-        raise Refused(f"“{campaign}” is finished: there is nothing left to cancel.")
+        raise Refused(
+            _("“%(campaign)s” is finished: there is nothing left to cancel.") % {"campaign": campaign}
+        )
     _move(campaign, expected=[Status.SENDING, Status.PAUSED], status=Status.CANCELLED, pause_reason="")
     return sending_actions.cancel_waiting(campaign.pk)
 
@@ -117,7 +122,10 @@ def retry_failed(campaign: Campaign) -> int:
     """Sends the campaign's failed mails again; returns how many."""
     current = _locked(campaign)
     if current.status not in (Status.SENDING, Status.PAUSED):
-        raise Refused(f"“{current}” is {current.get_status_display().lower()}: nothing to retry.")
+        raise Refused(
+            _("“%(campaign)s” is %(status)s: nothing to retry.")
+            % {"campaign": current, "status": current.get_status_display().lower()}
+        )
     count = sending_actions.retry_failed(campaign.pk)
     schedules.wake_up()
     _follow(campaign, f"campaign {campaign.pk}: {count:,} failed go out again")
@@ -189,19 +197,28 @@ def _check_queueable(campaign: Campaign) -> None:
     if queueing.at_work(campaign):
         raise Refused(_("“%s” is being queued: see its page.") % campaign)
     if campaign.status == Status.PAUSED:
-        raise Refused(f"“{campaign}” is paused: resume it instead.")
+        raise Refused(_("“%(campaign)s” is paused: resume it instead.") % {"campaign": campaign})
     if campaign.status == Status.CANCELLED:
-        raise Refused(f"“{campaign}” was cancelled: make a new campaign.")
+        raise Refused(_("“%(campaign)s” was cancelled: make a new campaign.") % {"campaign": campaign})
     if not (campaign.html.strip() or campaign.text.strip()):
-        raise Refused(f"“{campaign}” says nothing: write its HTML or its text first.")
+        raise Refused(
+            _("“%(campaign)s” says nothing: write its HTML or its text first.") % {"campaign": campaign}
+        )
 
 
 def _move(campaign: Campaign, *, expected: list[Campaign.Status], **changes: Any) -> None:
     """Moves a campaign out of an expected status, or raises Refused."""
     if not Campaign.objects.filter(pk=campaign.pk, status__in=expected).update(**changes):
-        now = Campaign.objects.get(pk=campaign.pk).get_status_display().lower()
-        wanted = " or ".join(status.label.lower() for status in expected)
-        raise Refused(f"“{campaign}” is {now}; this needs one that is {wanted}.")
+        told = {
+            "campaign": campaign,
+            "status": Campaign.objects.get(pk=campaign.pk).get_status_display().lower(),
+        }
+        wanted = [status.label.lower() for status in expected]
+        if len(wanted) == 1:
+            text = _("“%(campaign)s” is %(status)s; this needs one that is %(wanted)s.")
+            raise Refused(text % {**told, "wanted": wanted[0]})
+        text = _("“%(campaign)s” is %(status)s; this needs one that is %(one)s or %(other)s.")
+        raise Refused(text % {**told, "one": wanted[0], "other": wanted[1]})
     _follow(campaign, f"campaign {campaign.pk} is {changes['status']}")
 
 

@@ -195,7 +195,8 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
         hidden = set() if writes and preview.may_see_letters(request) else {"helper"}
         hidden |= set() if obj else {"missing"}
         message = [name for name in self.fieldsets[0][1]["fields"] if name not in hidden]
-        rest = self.fieldsets[1:] if obj and obj.queued_at else self.fieldsets[1:2]
+        is_asked_for = obj and (obj.queued_at or obj.status == Campaign.Status.QUEUEING)
+        rest = self.fieldsets[1:] if is_asked_for else self.fieldsets[1:2]
         return [(None, {"fields": message}), *rest]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
@@ -243,7 +244,9 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
             return told % {"done": number(at_work.rows_done), "expected": number(at_work.expected)}
         counts = querysets.progress([campaign.pk]).get(campaign.pk, {})
         labels = QueuedEmail.Status
-        return ", ".join(f"{counts[one]:,} {labels(one).label.lower()}" for one in PROGRESS if one in counts)
+        return ", ".join(
+            f"{number(counts[one])} {labels(one).label.lower()}" for one in PROGRESS if one in counts
+        )
 
     @admin.display(description="merge fields")
     def helper(self, campaign: Campaign) -> str:

@@ -27,7 +27,8 @@ from campaigns.models import Attachment, Campaign
 
 class AttachmentForm(forms.ModelForm):
     file = forms.FileField(
-        help_text=f"At most {filesizeformat(MAX_FILE)}, {filesizeformat(MAX_TOGETHER)} all together."
+        help_text=_("At most %(size)s, %(together)s all together.")
+        % {"size": filesizeformat(MAX_FILE), "together": filesizeformat(MAX_TOGETHER)}
     )
 
     class Meta:

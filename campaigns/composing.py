@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from liquid.template import BoundTemplate
 
 from campaigns import templating
@@ -13,7 +15,7 @@ from campaigns.templating import TemplateError
 from sending.composer import ComposeError, Enclosure, Letter
 from sending.models import QueuedEmail
 
-GONE = "The contact was deleted before the mail was sent."
+GONE = _lazy("The contact was deleted before the mail was sent.")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def _parsed(campaign: Campaign, enclosures: Iterable[Enclosure]) -> _Draft | Com
         part = "text"
         text = templating.parse(campaign.text) if campaign.text.strip() else None
     except TemplateError as error:
-        return ComposeError(f"The campaign's {part} has an error: {error}")
+        return ComposeError(
+            _("The campaign's %(part)s has an error: %(error)s") % {"part": part, "error": error}
+        )
     return _Draft(subject, html, text, tuple(enclosures))
 
 
@@ -96,9 +100,11 @@ def _letter(draft: _Draft | ComposeError, contact: Contact | None, email: str) -
         part = "text"
         text = text_from_html(html) if draft.text is None else templating.render(draft.text, merge)
     except TemplateError as error:
-        return ComposeError(f"The {part} can't be made for this contact: {error}")
+        return ComposeError(
+            _("The %(part)s can't be made for this contact: %(error)s") % {"part": part, "error": error}
+        )
     except RecursionError:
-        return ComposeError("The text can't be made from the HTML: it is nested too deeply.")
+        return ComposeError(_("The text can't be made from the HTML: it is nested too deeply."))
     return Letter(subject, text, html, to_name=_to_name(contact), enclosures=draft.enclosures)
 
 

@@ -9,12 +9,13 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from accounts.columns import moment_column
+from accounts.words import number
 from campaigns import contact_actions
 from campaigns.contact_forms import ContactForm, ListActionForm, MembershipFormSet
 from campaigns.import_admin import may_import
@@ -56,7 +57,8 @@ class MembershipInline(admin.TabularInline):
 class ContactAdmin(ImportLinkMixin):
     form = ContactForm
     action_form = ListActionForm
-    list_display = ["email", "name", "created_at"]
+    list_display = ["email", "name", "created"]
+    created = moment_column("created_at", _("created"))
     list_filter = ["lists"]
     search_fields = ["email", "name"]
     search_help_text = _("Words of the address or the name, from their start.")
@@ -150,22 +152,26 @@ class ContactAdmin(ImportLinkMixin):
             self.message_user(request, gettext("Choose the list beside the action."), messages.ERROR)
             return
         count = contact_actions.add_to_list(contacts, chosen)
-        self.log_change(request, chosen, gettext("Added %s contacts") % count)
+        self.log_change(
+            request, chosen, ngettext("Added %s contact", "Added %s contacts", count) % number(count)
+        )
         told = ngettext(
             "Added %(count)s contact to “%(list)s”.", "Added %(count)s contacts to “%(list)s”.", count
         )
-        self.message_user(request, told % {"count": number_format(count), "list": chosen}, messages.SUCCESS)
+        self.message_user(request, told % {"count": number(count), "list": chosen}, messages.SUCCESS)
 
     @admin.action(description=_("Take off this list"))
     def remove_from_list(self, request: HttpRequest, contacts: QuerySet[Contact]) -> None:
         """Takes off the list whose contacts are shown."""
         shown = ContactList.objects.get(pk=_list_id(request) or 0)
         count = contact_actions.remove_from_list(contacts, shown)
-        self.log_change(request, shown, gettext("Removed %s contacts") % count)
+        self.log_change(
+            request, shown, ngettext("Removed %s contact", "Removed %s contacts", count) % number(count)
+        )
         told = ngettext(
             "Took %(count)s contact off “%(list)s”.", "Took %(count)s contacts off “%(list)s”.", count
         )
-        self.message_user(request, told % {"count": number_format(count), "list": shown}, messages.SUCCESS)
+        self.message_user(request, told % {"count": number(count), "list": shown}, messages.SUCCESS)
 
     @admin.action(description=_("Export as CSV"), permissions=["view"])
     def export(self, request: HttpRequest, contacts: QuerySet[Contact]) -> HttpResponseBase:
@@ -177,7 +183,8 @@ class ContactAdmin(ImportLinkMixin):
 
 @admin.register(ContactList)
 class ContactListAdmin(ImportLinkMixin):
-    list_display = ["name", "contact_count", "used_by", "created_at"]
+    list_display = ["name", "contact_count", "used_by", "created"]
+    created = moment_column("created_at", _("created"))
     search_fields = ["name"]
     # Its contacts would be one option each in a select; they are shown by the contacts' own filter.
     fields = ["name", "contact_count", "used_by", "shortcuts"]
@@ -206,7 +213,7 @@ class ContactListAdmin(ImportLinkMixin):
     @admin.display(description=_("contacts"), ordering="contact_total")
     def contact_count(self, contact_list: ContactList) -> str:
         total = contact_list.contact_total  # type: ignore[attr-defined]
-        return format_html('<a href="{}">{}</a>', _contacts_url(contact_list), number_format(total))
+        return format_html('<a href="{}">{}</a>', _contacts_url(contact_list), number(total))
 
     @admin.display(description=_("used by campaigns"))
     def used_by(self, contact_list: ContactList) -> str:

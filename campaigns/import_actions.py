@@ -12,7 +12,9 @@ from typing import Any, BinaryIO
 from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
+from accounts.words import number
 from campaigns.actions import Refused
 from campaigns.importing.action import checked_list_name, read_sample
 from campaigns.importing.headers import check_fields
@@ -39,8 +41,8 @@ def upload(
     size = file.seek(0, io.SEEK_END)
     if size > MAX_FILE:
         raise ImportRefused(
-            f"The file is larger than {MAX_FILE // 1_000_000:,} MB. "
-            "Split it, or import it with manage.py import_contacts."
+            _("The file is larger than %(size)s MB. Split it, or import it with manage.py import_contacts.")
+            % {"size": number(MAX_FILE // 1000000)}
         )
     imported = Import.objects.create(
         filename=filename[-200:],
@@ -63,7 +65,7 @@ def paste(text: str, *, list_name: str = "", reason: str = "", user: Any = None)
     csv.writer(table).writerows([("email", "name"), *_pasted_people(text)])
     imported = upload(
         io.BytesIO(table.getvalue().encode()),
-        "Pasted addresses",
+        _("Pasted addresses"),
         list_name=list_name,
         reason=reason,
         user=user,
@@ -81,7 +83,7 @@ def choose_columns(imported: Import, fields: Sequence[str]) -> None:
     """
     check_fields(fields)
     if len(fields) != len(imported.sample["columns"]):
-        raise ImportRefused("The columns don't suit the file. Reload the page.")
+        raise ImportRefused(_("The columns don't suit the file. Reload the page."))
     _move(imported, [State.UPLOADED, State.CHECKED], state=State.CHECKING, fields=list(fields))
 
 
@@ -115,7 +117,10 @@ def _move(imported: Import, expected: Sequence[str], **changes: Any) -> None:
     moved = Import.objects.filter(pk=imported.pk, state__in=expected).update(**afresh, **changes)
     imported.refresh_from_db()
     if not moved:
-        raise Refused(f"“{imported}” is {imported.get_state_display().lower()} already.")
+        raise Refused(
+            _("“%(file)s” is %(state)s already.")
+            % {"file": imported, "state": imported.get_state_display().lower()}
+        )
     _log(imported)
     if imported.is_in_work:
         running.wake_up()
@@ -135,5 +140,5 @@ def _pasted_people(text: str) -> list[tuple[str, str]]:
         else:
             people += [(word, "") for word in entry.split()]
     if not people:
-        raise ImportRefused("There is no address. Paste one a line.")
+        raise ImportRefused(_("There is no address. Paste one a line."))
     return people

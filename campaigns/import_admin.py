@@ -9,11 +9,12 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Ht
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
+from accounts.columns import moment_column
+from accounts.words import number
 from campaigns import import_actions
 from campaigns.actions import Refused
 from campaigns.import_forms import ColumnsForm, ListUploadForm, SuppressionUploadForm
@@ -243,12 +244,10 @@ class ImportAdmin(admin.ModelAdmin):
         """What came of it, in a line."""
         if imported.state != Import.State.DONE:
             return imported.refusal
-        counts = {name: number_format(imported.report[name]) for name in ("taken", "merged", "refused")}
+        counts = {name: number(imported.report[name]) for name in ("taken", "merged", "refused")}
         return gettext("%(taken)s new, %(merged)s merged, %(refused)s refused") % counts
 
-    @admin.display(description=_("when"))
-    def created(self, imported: Import) -> str:
-        return date_format(imported.created_at, "SHORT_DATETIME_FORMAT")
+    created = moment_column("created_at", _("when"))
 
 
 def _page(imported: Import) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, F, Func, Q, TextField, Value
 from django.db.models.functions import Coalesce, Trim
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.words import number
@@ -65,12 +64,19 @@ def notes(campaign: Campaign) -> list[str]:
 
 
 def _note(field: str, count: int, contacts: int, *, has_default: bool) -> str:
-    lack = ngettext(
-        "%(count)s of %(contacts)s contact lacks %(field)s",
-        "%(count)s of %(contacts)s contacts lack %(field)s",
-        contacts,
-    ) % {"count": number(count), "contacts": number(contacts), "field": field}
-    return f"{lack}; " + (_("its default will be used.") if has_default else _("it will be empty."))
+    if has_default:
+        text = ngettext(
+            "%(count)s of %(contacts)s contact lacks %(field)s; its default will be used.",
+            "%(count)s of %(contacts)s contacts lack %(field)s; its default will be used.",
+            contacts,
+        )
+    else:
+        text = ngettext(
+            "%(count)s of %(contacts)s contact lacks %(field)s; it will be empty.",
+            "%(count)s of %(contacts)s contacts lack %(field)s; it will be empty.",
+            contacts,
+        )
+    return text % {"count": number(count), "contacts": number(contacts), "field": field}
 
 
 def _value(field: str) -> Trim:

@@ -42,7 +42,7 @@ class Contact(models.Model):
             models.UniqueConstraint(
                 Lower("email"),
                 name="campaigns_contact_email_once",
-                violation_error_message="There is a contact with this address already.",
+                violation_error_message=_("There is a contact with this address already."),
             ),
         ]
         indexes = [GinIndex(contact_words(), name="campaigns_contact_words")]
@@ -69,23 +69,25 @@ class Campaign(models.Model):
     """One message to the contacts of some lists."""
 
     class Status(models.TextChoices):
-        DRAFT = "draft", "Draft"  # queued at once: sending; where they are many: queueing
-        QUEUEING = "queueing", "Being queued"  # a worker moves it to sending; cancelled: draft
-        SENDING = "sending", "Sending"  # its queue rows say how far; pause and cancel move it on
-        PAUSED = "paused", "Paused"  # resume moves it to sending
-        CANCELLED = "cancelled", "Cancelled"  # for good
+        DRAFT = "draft", _("Draft")  # queued at once: sending; where they are many: queueing
+        QUEUEING = "queueing", _("Being queued")  # a worker moves it to sending; cancelled: draft
+        SENDING = "sending", _("Sending")  # its queue rows say how far; pause and cancel move it on
+        PAUSED = "paused", _("Paused")  # resume moves it to sending
+        CANCELLED = "cancelled", _("Cancelled")  # for good
 
     name = models.CharField(max_length=200, unique=True)
-    subject = models.CharField(max_length=500, help_text="May hold merge fields: {{ first_name }}.")
-    html = models.TextField("HTML", blank=True)
-    text = models.TextField(blank=True, help_text="Empty: made from the HTML.")
+    subject = models.CharField(max_length=500, help_text=_("May hold merge fields: {{ first_name }}."))
+    html = models.TextField(_("HTML"), blank=True)
+    text = models.TextField(blank=True, help_text=_("Empty: made from the HTML."))
     lists = models.ManyToManyField(ContactList, related_name="campaigns", blank=True)
     accounts = models.ManyToManyField(
-        SmtpAccount, related_name="campaigns", blank=True, help_text="None chosen: all of them."
+        SmtpAccount, related_name="campaigns", blank=True, help_text=_("None chosen: all of them.")
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
-    scheduled_at = models.DateTimeField(null=True, blank=True, help_text="Nothing goes out before this time.")
+    scheduled_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("Nothing goes out before this time.")
+    )
     queued_at = models.DateTimeField(null=True, editable=False)
     # Its place in the order of sending once somebody moved it: as if it had been queued then.
     place_at = models.DateTimeField(null=True, editable=False)
@@ -96,7 +98,7 @@ class Campaign(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
-        permissions = [("send_campaign", "Can queue, pause, resume, cancel and retry a campaign")]
+        permissions = [("send_campaign", _("Can queue, pause, resume, cancel and retry a campaign"))]
         constraints = [
             models.CheckConstraint(
                 condition=Q(status__in=["draft", "queueing"]) | Q(queued_at__isnull=False),
@@ -128,14 +130,14 @@ class Campaign(models.Model):
         """Every part must be a template that works; the error stands on the part, with its line."""
         if not self.is_editable:
             return
-        errors = {}
+        errors: dict[str, Any] = {}
         for part in ("subject", "html", "text"):
             try:
                 templating.validate(getattr(self, part))
             except templating.TemplateError as error:
                 errors[part] = str(error)[:1].upper() + str(error)[1:]
         if not (self.html.strip() or self.text.strip() or "html" in errors):
-            errors["html"] = "Write the message: its HTML, its text, or both."
+            errors["html"] = _("Write the message: its HTML, its text, or both.")
         if errors:
             raise ValidationError(errors)
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.models import SmtpAccount
+from accounts.words import moment, number
 from campaigns import composing, merge_fields
 from campaigns.models import Attachment, Campaign, Contact
 from campaigns.recipients import Recipients, count_recipients
@@ -72,17 +73,35 @@ def _recipients(found: Recipients) -> Iterator[Finding]:
         yield Finding(Level.BLOCKER, text)
     else:
         text = ngettext("%(count)s email will be queued.", "%(count)s emails will be queued.", found.new)
-        yield Finding(Level.FINE, text % {"count": f"{found.new:,}"})
-    for count, one, many in (
-        (found.suppressed, _("%(count)s contact is suppressed and gets nothing."),
-         _("%(count)s contacts are suppressed and get nothing.")),
-        (found.queued, _("%(count)s contact was queued before and gets it once."),
-         _("%(count)s contacts were queued before and get it once.")),
-        (found.repeated, _("%(count)s entry is on more than one list and counts once."),
-         _("%(count)s entries are on more than one list and count once.")),
-    ):  # fmt: skip
+        yield Finding(Level.FINE, text % {"count": number(found.new)})
+    for count, text in (
+        (
+            found.suppressed,
+            ngettext(
+                "%(count)s contact is suppressed and gets nothing.",
+                "%(count)s contacts are suppressed and get nothing.",
+                found.suppressed,
+            ),
+        ),
+        (
+            found.queued,
+            ngettext(
+                "%(count)s contact was queued before and gets it once.",
+                "%(count)s contacts were queued before and get it once.",
+                found.queued,
+            ),
+        ),
+        (
+            found.repeated,
+            ngettext(
+                "%(count)s entry is on more than one list and counts once.",
+                "%(count)s entries are on more than one list and count once.",
+                found.repeated,
+            ),
+        ),
+    ):
         if count:
-            yield Finding(Level.FINE, (one if count == 1 else many) % {"count": f"{count:,}"})
+            yield Finding(Level.FINE, text % {"count": number(count)})
 
 
 def _accounts(campaign: Campaign) -> Iterator[Finding]:
@@ -97,16 +116,16 @@ def _accounts(campaign: Campaign) -> Iterator[Finding]:
         text = _("%(account)s can't send until it is mended: %(reason)s")
         yield Finding(Level.WARNING, text % {"account": account, "reason": account.pause_reason})
     for account in resting:
-        until = timezone.localtime(account.paused_until)
+        assert account.paused_until is not None
         text = _("%(account)s rests until %(until)s: %(reason)s")
-        told = {"account": account, "until": f"{until:%Y-%m-%d %H:%M}", "reason": account.pause_reason}
+        told = {"account": account, "until": moment(account.paused_until), "reason": account.pause_reason}
         yield Finding(Level.WARNING, text % told)
     working = len(enabled) - len(broken)
     if not working:
         yield Finding(Level.BLOCKER, _("No account can send it now: mend one, then check its connection."))
         return
     text = ngettext("%(count)s account can send it.", "%(count)s accounts can send it.", working)
-    yield Finding(Level.FINE, text % {"count": working})
+    yield Finding(Level.FINE, text % {"count": number(working)})
 
 
 def _message(campaign: Campaign) -> Iterator[Finding]:
@@ -176,4 +195,7 @@ def _attached(campaign: Campaign) -> Iterator[int]:
 
 def _some(links: list[str], most: int = 3) -> str:
     rest = len(links) - most
-    return ", ".join(links[:most]) + (_(" and %(count)s more") % {"count": rest} if rest > 0 else "")
+    shown = ", ".join(links[:most])
+    if rest <= 0:
+        return shown
+    return _("%(links)s and %(count)s more") % {"links": shown, "count": number(rest)}

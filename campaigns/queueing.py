@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Value
 from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
 from accounts.words import number
@@ -26,8 +27,10 @@ from sending.longwork.running import HELD_NO_MORE, Interrupted, Progress, WorkRe
 logger = logging.getLogger(__name__)
 Status = Campaign.Status
 STEP = 20_000  # rows in a statement of a worker
-GIVEN_UP = "The worker ended three times in the midst of it, and nobody was queued. See the worker's log."
-FAILED = "Queueing failed (%s), and nobody was queued. See the worker's log."
+GIVEN_UP = _lazy(
+    "The worker ended three times in the midst of it, and nobody was queued. See the worker's log."
+)
+FAILED = _lazy("Queueing failed (%s), and nobody was queued. See the worker's log.")
 
 # Who is to be queued: each contact of the lists once, but for the suppressed and those queued before.
 RECIPIENTS = f"campaigns_contact contact WHERE {IS_MEMBER} AND NOT {IS_SUPPRESSED} AND NOT {IS_QUEUED}"

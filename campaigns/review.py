@@ -76,7 +76,7 @@ def _send(model_admin: Any, request: HttpRequest, campaign: Campaign) -> HttpRes
 def version(campaign: Campaign) -> str:
     """A word that differs whenever what the campaign says, to which lists, over which accounts, does."""
     parts = [
-        campaign.status, campaign.subject, campaign.html, campaign.text, campaign.scheduled_at,
+        str(campaign.status), campaign.subject, campaign.html, campaign.text, campaign.scheduled_at,
         *(sorted(many.values_list("pk", flat=True))
           for many in (campaign.lists, campaign.accounts, campaign.attachments)),
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from django.utils.translation import gettext as _
 from liquid import Environment, RenderContext
 from liquid.ast import Node
 from liquid.builtin.expressions import FilteredExpression, Path
@@ -23,6 +24,8 @@ from liquid.exceptions import (
 from liquid.expression import Expression
 from liquid.template import BoundTemplate
 from liquid.token import Token
+
+from accounts.words import number
 
 # Gmail cuts a message off after 102 KB; ten times that is a mistake in the template.
 MAX_OUTPUT = 1_000_000
@@ -40,7 +43,8 @@ class TemplateError(Exception):
     """
 
     def __init__(self, line: int | None, reason: str):
-        super().__init__(f"line {line}: {reason}" if line else reason)
+        told = {"line": line, "reason": reason}
+        super().__init__(_("line %(line)s: %(reason)s") % told if line else reason)
         self.line = line
         self.reason = reason
 
@@ -95,7 +99,7 @@ def parse(source: str, *, html: bool = False) -> BoundTemplate:
     except LiquidError as error:
         raise _explained(error, source) from None
     except RecursionError:
-        raise TemplateError(None, "it is nested too deeply.") from None
+        raise TemplateError(None, _("it is nested too deeply.")) from None
     for used in _filters(template.nodes):
         _check_filter(environment, used, source)
     return template
@@ -103,9 +107,9 @@ def parse(source: str, *, html: bool = False) -> BoundTemplate:
 
 def validate(source: str) -> None:
     """Raises TemplateError when the source can't be parsed or can't be rendered for anybody."""
-    for number, line in enumerate(source.split("\n"), start=1):
+    for place, line in enumerate(source.split("\n"), start=1):
         if _UNSTORABLE.search(line):
-            raise TemplateError(number, "it has a character that can't be stored; type the line again.")
+            raise TemplateError(place, _("it has a character that can't be stored; type the line again."))
     template = parse(source)
     try:
         template.render()
@@ -124,7 +128,9 @@ def render(template: BoundTemplate, values: Mapping[str, object]) -> str:
     except Exception as error:
         # The library's filters leak what Python raises on odd values; one contact's must not
         # stop the others, and its text may quote the contact's data.
-        raise TemplateError(None, f"a value can't be used there ({type(error).__name__}).") from None
+        raise TemplateError(
+            None, _("a value can't be used there (%(kind)s).") % {"kind": type(error).__name__}
+        ) from None
 
 
 def merge_fields(source: str) -> set[str]:
@@ -203,7 +209,7 @@ def _check_filter(environment: Environment, used: Filter, source: str) -> None:
     line = source.count("\n", 0, used.token.start_index) + 1
     function = environment.filters.get(used.name)
     if function is None:
-        raise TemplateError(line, f"there is no filter “{used.name}”.")
+        raise TemplateError(line, _("there is no filter “%(name)s”.") % {"name": used.name})
     positional: list[object] = [None]
     named: dict[str, object] = {
         given: None for given in ("context", "environment") if getattr(function, f"with_{given}", False)
@@ -216,7 +222,9 @@ def _check_filter(environment: Environment, used: Filter, source: str) -> None:
     try:
         inspect.signature(function).bind(*positional, **named)
     except TypeError:
-        raise TemplateError(line, f"the filter “{used.name}” has too many or too few arguments.") from None
+        raise TemplateError(
+            line, _("the filter “%(name)s” has too many or too few arguments.") % {"name": used.name}
+        ) from None
 
 
 # --- Errors in plain words ---
@@ -226,24 +234,27 @@ def _explained(error: LiquidError, source: str) -> TemplateError:
     message = str(error.message)
     if message.startswith("expected tag end"):
         block = message.removeprefix("expected tag end").split(",")[0]
-        return TemplateError(_unclosed_line(source, block), f"{{% {block} %}} lacks its {{% end{block} %}}.")
+        told = _("{%% %(block)s %%} lacks its {%% end%(block)s %%}.") % {"block": block}
+        return TemplateError(_unclosed_line(source, block), told)
     if message.startswith("unexpected tag"):
         name = message.split("'")[1]
-        return TemplateError(_line(error), f"the tag {{% {name} %}} is unknown or doesn't belong there.")
+        return TemplateError(
+            _line(error), _("the tag {%% %(name)s %%} is unknown or doesn't belong there.") % {"name": name}
+        )
     return TemplateError(_line(error), _plain_reason(error))
 
 
 def _plain_reason(error: LiquidError) -> str:
     match error:
         case LoopIterationLimitError():
-            return f"it loops more than {MAX_LOOPS:,} times."
+            return _("it loops more than %(most)s times.") % {"most": number(MAX_LOOPS)}
         case ResourceLimitError():
-            return "it is too deeply nested, or makes too much text or too large a number."
+            return _("it is too deeply nested, or makes too much text or too large a number.")
         case LiquidSyntaxError():
             return f"{error.message}."
         case _:
             # The library's message may quote the value.
-            return "a filter or a comparison can't work with the value it gets."
+            return _("a filter or a comparison can't work with the value it gets.")
 
 
 def _line(error: LiquidError) -> int | None:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import (
@@ -16,21 +15,19 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
-    HttpResponseNotModified,
     HttpResponseRedirect,
     QueryDict,
 )
 from django.shortcuts import render
 from django.urls import path, reverse
-from django.utils import timezone, translation
-from django.utils.http import parse_etags, quote_etag
+from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from campaigns import export
 from campaigns.models import Campaign
-from sending import freshness, outlook, selection, whereabouts
+from sending import live, outlook, selection, whereabouts
 from sending.exporting.admin import respond
 from sending.longwork.showing import told
 from sending.models import QueuedEmail
@@ -64,17 +61,16 @@ def urls(model_admin: Any) -> list[Any]:
 def progress_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
     """GET: the page; with ?fragment, only its live part, or 304 where it is as the asker knows it."""
     _require(request, PERMISSIONS)
-    version = _version(request)
+    version = live.version(request)
     if "fragment" not in request.GET:
         context = {**admin.site.each_context(request), **_page(model_admin, request, pk), "version": version}
         return render(request, "admin/campaigns/campaign/progress.html", context)
-    if version in parse_etags(request.headers.get("If-None-Match", "")):
-        response: HttpResponse = HttpResponseNotModified()
-    else:
+
+    def fragment() -> HttpResponse:
         context = _live(model_admin, request, _campaign(pk))
-        response = render(request, "admin/campaigns/campaign/progress_live.html", context)
-    response["ETag"] = version
-    return response
+        return render(request, "admin/campaigns/campaign/progress_live.html", context)
+
+    return live.answer(request, version, fragment)
 
 
 def queueing_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
@@ -121,12 +117,6 @@ def _campaign(pk: int) -> Campaign:
     if campaign is None:
         raise Http404
     return campaign
-
-
-def _version(request: HttpRequest) -> str:
-    """The live part's ETag. Read before it is, so that a change between the two is only told twice."""
-    facts = freshness.version(settings.SILENT_AFTER)
-    return quote_etag(f"{facts}-{request.user.pk}-{translation.get_language()}")
 
 
 def _asked(pk: int, query: QueryDict) -> Selection:

@@ -12,8 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 from cryptography.fernet import Fernet
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ImproperlyConfigured
 from django.db import NotSupportedError, OperationalError, ProgrammingError
+from django.utils.translation import to_language
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -99,6 +101,13 @@ def time_zone() -> str:
     except (ValueError, OSError, ZoneInfoNotFoundError):
         raise ImproperlyConfigured(f"TIME_ZONE must be a name such as Europe/Berlin, not {name!r}.") from None
     return name
+
+
+def languages(folder: Path) -> list[tuple[str, str]]:
+    """English, and each language translated in `folder` (as Django lays it out): code and own name."""
+    found = {path.parent.parent.name for path in folder.glob("*/LC_MESSAGES/django.mo")}
+    codes = ["en", *sorted(to_language(locale) for locale in found)]
+    return [(code, LANG_INFO.get(code, {}).get("name_local", code)) for code in codes]
 
 
 def whole_number(name: str, default: int, least: int = 1) -> int:

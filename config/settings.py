@@ -30,6 +30,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "django.forms",
     "csp",
     "django_q",
 ]
@@ -46,6 +47,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # so that templates/ may change a widget
 WSGI_APPLICATION = "config.wsgi.application"
 TEMPLATES = [
     {
@@ -62,7 +64,6 @@ TEMPLATES = [
     },
 ]
 
-EMBEDDED_POSTGRES = environment.external_database() is None
 DATABASE: dict[str, Any] = environment.external_database() or {
     "ENGINE": environment.POSTGRES_ENGINE,
     **embedded_postgres.start(POSTGRES_DATA),
@@ -96,7 +97,12 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = reverse_lazy("admin:login")
 
-LANGUAGE_CODE = "en"
+# The language of the site: of what workers write down, of commands, and of browsers that ask for no other.
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", "") or "en"
+# Those that the whole program is there in; with Django's list, half of a page would be in another language.
+LANGUAGES = environment.languages(BASE_DIR / "locale")
+LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "config.formats"
 TIME_ZONE = environment.time_zone()
 USE_I18N = True
 USE_TZ = True

@@ -9,6 +9,7 @@ from sending.dashboard import dashboard, front_page, resume
 admin.site.site_header = "Batchwise"
 admin.site.site_title = "Batchwise"
 admin.site.index_title = _("All tables")
+admin.site.empty_value_display = "–"
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

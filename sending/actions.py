@@ -7,7 +7,9 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Sum
 from django.db.models.functions import Now
+from django.utils.translation import ngettext
 
+from accounts.words import number
 from sending.campaign import campaign_model
 from sending.ledger import LATEST
 from sending.models import Pacing, QueuedEmail, Tally
@@ -111,6 +113,16 @@ def resolve_by_resending(mails: list[int]) -> int:
     return _resend({"mails": mails, "text": "Resolved: to be sent again."})
 
 
+def told_left(count: int) -> str:
+    """Of so many emails that resolve_by_resending left uncertain, and why."""
+    text = ngettext(
+        "%(count)s stays as it is: its campaign is cancelled, or it was resolved meanwhile.",
+        "%(count)s stay as they are: their campaign is cancelled, or they were resolved meanwhile.",
+        count,
+    )
+    return text % {"count": number(count)}
+
+
 def resend_unproven(mails: Mapping[int, int]) -> int:
     """The same by the account's rule, for mails that the Sent folder does not prove.
 
@@ -120,7 +132,6 @@ def resend_unproven(mails: Mapping[int, int]) -> int:
     return _resend({"text": text, **_in_batches(mails)}, IN_BATCHES)
 
 
-WHY_LEFT = "their campaign is cancelled, or they were resolved meanwhile"
 AS_SENT = "status = 'sent', finished_at = now()"
 TO_THE_QUEUE = "status = 'pending', account_id = NULL, batch_id = NULL, position = NULL"
 IN_BATCHES = "(id, batch_id) IN (SELECT * FROM unnest(%(mails)s::bigint[], %(batches)s::bigint[]))"

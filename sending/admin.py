@@ -5,10 +5,12 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.addresses import ascii_address
+from accounts.columns import moment_column
+from accounts.reply import as_said
 from sending import background_jobs, suppression
 from sending import pacing_admin as pacing_admin  # registers the pacing
 from sending import uncertain_admin as uncertain_admin  # registers uncertain emails
@@ -39,7 +41,7 @@ class QueuedEmailAdmin(ReadOnly):
     list_select_related = ("campaign", "account")
     list_filter = (StatusFilter, CampaignFilter, AccountFilter)
     search_fields = ("email", "message_id")
-    search_help_text = "A whole address or Message-ID."
+    search_help_text = _lazy("A whole address or Message-ID.")
     inlines = (LedgerInline, LooksInline)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
@@ -62,7 +64,7 @@ class SendLogAdmin(ReadOnly):
     list_select_related = ("queued_email", "account")
     list_filter = (OutcomeFilter, AccountFilter)
     search_fields = ("queued_email__email", "queued_email__message_id")
-    search_help_text = "A whole address or Message-ID."
+    search_help_text = _lazy("A whole address or Message-ID.")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet, search_term: str
@@ -72,13 +74,11 @@ class SendLogAdmin(ReadOnly):
         mails = list(mails_that_match(search_term).values_list("pk", flat=True))
         return queryset.filter(queued_email__in=mails), False
 
-    @admin.display(description="at")
-    def moment(self, row: SendLog) -> str:
-        return f"{timezone.localtime(row.at):%Y-%m-%d %H:%M:%S}"
+    moment = moment_column("at", _lazy("at"), seconds=True)
 
-    @admin.display(description="reply")
+    @admin.display(description=_lazy("reply"))
     def reply(self, row: SendLog) -> str:
-        said = " ".join(str(part) for part in (row.code, row.enhanced_code, row.text) if part)
+        said = as_said(row.code, row.enhanced_code, row.text)
         return f"{row.get_phase_display()}: {said}" if said else row.get_phase_display()
 
 
@@ -86,25 +86,30 @@ class SendLogAdmin(ReadOnly):
 class TestMailAdmin(ReadOnly):
     """What people sent to themselves, and what became of it."""
 
-    list_display = ("started_at", "email", "campaign", "account", "outcome", "reply", "sent_by")
+    list_display = ("moment", "email", "campaign", "account", "outcome", "reply", "sent_by")
     list_select_related = ("campaign", "account", "sent_by")
     list_filter = (AccountFilter,)
+    moment = moment_column("started_at", _lazy("started"), seconds=True)
 
-    @admin.display(description="reply")
+    @admin.display(description=_lazy("reply"))
     def reply(self, mail: TestMail) -> str:
         return " ".join(str(part) for part in (mail.code, mail.enhanced_code, mail.text) if part)
 
 
 @admin.register(Batch)
 class BatchAdmin(ReadOnly):
-    list_display = ("id", "account", "size", "sent", "failed", "created", "started", "finished")
+    list_display = ("id", "account", "size", "sent", "failed", "was_created", "was_started", "was_finished")
     list_select_related = ("account",)
     list_filter = (AccountFilter,)
+    was_created = moment_column("created", _lazy("created"), seconds=True)
+    was_started = moment_column("started", _lazy("started"), seconds=True)
+    was_finished = moment_column("finished", _lazy("finished"), seconds=True)
 
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnly):
-    list_display = ("job", "host", "at", "duration", "outcome")
+    list_display = ("job", "host", "moment", "duration", "outcome")
+    moment = moment_column("at", _lazy("at"), seconds=True)
 
 
 class SuppressionForm(forms.ModelForm):
@@ -121,7 +126,8 @@ class SuppressionForm(forms.ModelForm):
 class SuppressionAdmin(admin.ModelAdmin):
     """Addresses that get nothing more: to add, to find, to take off the list."""
 
-    list_display = ("email", "reason", "source", "at")
+    list_display = ("email", "reason", "source", "since")
+    since = moment_column("at", _lazy("since"))
     list_filter = ("reason",)
     search_fields = ("email",)
     fields = ("email", "reason", "source")
@@ -141,7 +147,7 @@ class SuppressionAdmin(admin.ModelAdmin):
         is_empty = not Suppression.objects.exists()
         return super().changelist_view(request, {**(extra_context or {}), "is_empty": is_empty})
 
-    @admin.action(description="Export as CSV", permissions=["view"])
+    @admin.action(description=_lazy("Export as CSV"), permissions=["view"])
     def export(self, request: HttpRequest, suppressions: QuerySet[Suppression]) -> HttpResponseBase:
         """Downloads the chosen addresses, with why and since when."""
         wanted = chosen(request, suppressions, {"reason__exact": "reason", "q": "words"})

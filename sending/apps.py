@@ -1,9 +1,11 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class SendingConfig(AppConfig):
     name = "sending"
+    verbose_name = _("Sending")
 
     def ready(self) -> None:
         from django_q.signals import post_execute_in_worker, post_spawn, pre_execute

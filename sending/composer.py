@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import Error as DatabaseFault
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from sending.models import QueuedEmail
@@ -69,10 +70,10 @@ def _compose_alone(composer: "Composer", row: "QueuedEmail") -> Letter | Compose
         raise
     except Exception as error:
         logger.error("Mail %s can't be composed: %s", row.pk, where(error))
-        return ComposeFault(f"The message can't be composed ({type(error).__name__}).")
+        return ComposeFault(_("The message can't be composed (%(kind)s).") % {"kind": type(error).__name__})
 
 
 def where(error: Exception) -> str:
     """An unforeseen error for the log: its kind and place, not its text, which may quote a recipient."""
-    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    *_others, (frame, line) = traceback.walk_tb(error.__traceback__)
     return f"{type(error).__name__} in {frame.f_code.co_filename}, line {line}"

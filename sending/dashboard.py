@@ -3,20 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone, translation
-from django.utils.http import parse_etags, quote_etag
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from accounts.actions import resume_account
 from accounts.models import SmtpAccount
-from sending import freshness, last_hours, outlook
+from sending import last_hours, live, outlook
 from sending.status import OPEN, STATES, last_batches, last_sign, queue_status
 
 # The page shows what these let one see elsewhere.
@@ -33,16 +31,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """GET: the page; with ?fragment, only its figures, or 304 where they are as the asker knows them."""
     if not request.user.has_perms(PERMISSIONS):
         raise PermissionDenied
-    version = _version(request)
+    version = live.version(request)
     if "fragment" not in request.GET:
         page = {**admin.site.each_context(request), "title": _("Dashboard"), "version": version}
         return render(request, "admin/dashboard.html", {**page, **_figures(request)})
-    if version in parse_etags(request.headers.get("If-None-Match", "")):
-        response: HttpResponse = HttpResponseNotModified()
-    else:
-        response = render(request, "admin/dashboard_figures.html", _figures(request))
-    response["ETag"] = version
-    return response
+    return live.answer(
+        request, version, lambda: render(request, "admin/dashboard_figures.html", _figures(request))
+    )
 
 
 @require_POST
@@ -59,12 +54,6 @@ def resume(request: HttpRequest, account_id: int) -> HttpResponse:
 
 def _may_resume(request: HttpRequest) -> bool:
     return request.user.has_perm("accounts.change_smtpaccount")
-
-
-def _version(request: HttpRequest) -> str:
-    """The figures' ETag. Read before they are, so that a change between the two is only told twice."""
-    facts = freshness.version(settings.SILENT_AFTER)
-    return quote_etag(f"{facts}-{request.user.pk}-{translation.get_language()}")
 
 
 def _figures(request: HttpRequest) -> dict[str, Any]:

@@ -4,7 +4,12 @@ is suppressed."""
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
 from accounts.actions import pause_account
+from accounts.reply import as_said
 from sending import capacity, settle
 from sending.campaign import pause_campaign
 from sending.database import patiently
@@ -18,7 +23,7 @@ SHORT_REST = timedelta(minutes=5)
 UNKNOWN_WINDOW = timedelta(hours=1)
 LOST, LOST_CONNECTIONS = (Scope.CONNECTION, Scope.UNKNOWN), 2  # in a row: the account rests
 CONTENT, CONTENT_REFUSALS = (Scope.CONTENT,), 3  # in a row: the campaign pauses
-DROPS = "The server keeps dropping the connection; sending goes on by itself."
+DROPS = _lazy("The server keeps dropping the connection; sending goes on by itself.")
 
 
 class Effects:
@@ -47,7 +52,7 @@ class Effects:
         """Draws the consequences of a recorded attempt."""
         verdict = attempt.verdict
         if verdict.suppress:
-            reason, source = Suppression.Reason.BOUNCED, f"campaign {mail.campaign_id}"
+            reason, source = Suppression.Reason.BOUNCED, _("campaign %s") % mail.campaign_id
             patiently(lambda: suppress(mail.email, reason, source=source))
         if verdict.pause is not None:
             self._pause_account(attempt, verdict.pause, verdict.cure)
@@ -76,13 +81,15 @@ class Effects:
             if known.is_exceeded and account not in self.parked_accounts:
                 self._park_account(account)
 
-    def _pause_account(self, attempt: Attempt, pause: Pause, cure: str) -> None:
+    def _pause_account(self, attempt: Attempt, pause: Pause, cure: str | Promise) -> None:
         # First: what is given back takes no more place in the window.
         self._park_account(attempt.account)
         rest(attempt, pause, cure)
 
     def _pause_campaign(self, attempt: Attempt, campaign: int) -> None:
-        reason = f"Servers refuse what it says: {_reply(attempt)}. Change the message, then resume."
+        reason = _("Servers refuse what it says: %(reply)s. Change the message, then resume.") % {
+            "reply": _reply(attempt)
+        }
         patiently(lambda: pause_campaign(campaign, reason))
         self._park_campaign(campaign)
 
@@ -99,10 +106,10 @@ class Effects:
         self.is_ours &= settle.hand_back_mails(self.hold.batch, self.hold.token, mails)
 
 
-def rest(attempt: Attempt, pause: Pause, cure: str) -> None:
+def rest(attempt: Attempt, pause: Pause, cure: str | Promise) -> None:
     """Pauses the account that a reply is about, with the cure and the reply as the reason."""
     until = patiently(lambda: _until(pause, attempt.account))
-    patiently(lambda: pause_account(attempt.account, cure, until, reply=_reply(attempt)))
+    patiently(lambda: pause_account(attempt.account, str(cure), until, reply=_reply(attempt)))
 
 
 def _in_a_row(scopes: Collection[str], count: int, **whose: int) -> bool:
@@ -119,4 +126,4 @@ def _until(pause: Pause, account: int) -> datetime | timedelta | None:
 
 
 def _reply(attempt: Attempt) -> str:
-    return " ".join(str(part) for part in (attempt.code, attempt.enhanced_code, attempt.text) if part)
+    return as_said(attempt.code, attempt.enhanced_code, attempt.text)

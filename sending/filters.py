@@ -8,8 +8,10 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import SmtpAccount
+from accounts.words import number
 from sending.campaign import campaign_model
 from sending.models import QueuedEmail, SendLog, Tally
 
@@ -19,13 +21,13 @@ MOST_CAMPAIGNS = 30
 class StatusFilter(admin.SimpleListFilter):
     """The states that queue rows are in, with how many."""
 
-    title = "status"
+    title = _("status")
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
         counts = dict(Tally.objects.values_list("status").annotate(n=Sum("count")))
         return [
-            (value, f"{label} ({counts.get(value, 0):,})")
+            (value, f"{label} ({number(counts.get(value, 0))})")
             for value, label in QueuedEmail.Status.choices
             if counts.get(value) or value == self.value()
         ]
@@ -51,7 +53,7 @@ class _IdFilter(admin.SimpleListFilter):
 class CampaignFilter(_IdFilter):
     """The campaigns that were queued last."""
 
-    title = "campaign"
+    title = _("campaign")
     parameter_name = "campaign"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
@@ -62,7 +64,7 @@ class CampaignFilter(_IdFilter):
 class AccountFilter(_IdFilter):
     """All accounts."""
 
-    title = "account"
+    title = _("account")
     parameter_name = "account"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
@@ -72,10 +74,10 @@ class AccountFilter(_IdFilter):
 class OutcomeFilter(admin.SimpleListFilter):
     """The outcomes that an attempt can have."""
 
-    title = "outcome"
+    title = _("outcome")
     parameter_name = "outcome"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
         return SendLog.Outcome.choices
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from accounts.clock import database_now
 from accounts.models import SmtpAccount
@@ -34,13 +35,17 @@ class Health:
 
     def __str__(self) -> str:
         if self.silent_for is None:
-            return "Sending is not running: no worker has ever reported."
-        seen = f"the last sign of life is {self.silent_for:.0f} s old"
+            return _("Sending is not running: no worker has ever reported.")
+        told = {"seconds": f"{self.silent_for:.0f}"}
         if not self.is_alive:
-            return f"Sending is not running: {seen}."
+            return _("Sending is not running: the last sign of life is %(seconds)s s old.") % told
         if self.is_stuck:
-            return f"Sending is stuck: mail is due, and nothing moves; {seen}."
-        return f"Sending is alive: {seen}."
+            text = _(
+                "Sending is stuck: mail is due, and nothing moves; the last sign of life is "
+                "%(seconds)s s old."
+            )
+            return text % told
+        return _("Sending is alive: the last sign of life is %(seconds)s s old.") % told
 
 
 def look() -> Health:

@@ -21,6 +21,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from itertools import chain, repeat
 
+from django.utils.translation import gettext as _
+
 from accounts import addresses
 from sending.composer import ComposeError, Enclosure, Letter
 
@@ -53,7 +55,7 @@ def build_message(
     where nothing sensible can be made: an address that can't be expressed, a letter without words.
     """
     if not _MESSAGE_ID.fullmatch(message_id) or len(message_id) > 900:
-        raise ComposeError("The Message-ID is malformed.")
+        raise ComposeError(_("The Message-ID is malformed."))
     headers = [
         _unstructured("Subject", letter.subject),
         _mailbox("From", from_name, from_email),
@@ -125,7 +127,7 @@ def _content(letter: Letter) -> bytes:
     """The MIME part with its own headers, MIME-Version among them."""
     text, html = _clean_body(letter.text), _clean_body(letter.html)
     if not text.strip() and not html.strip():
-        raise ComposeError("The mail would be empty: its text and its HTML have no words.")
+        raise ComposeError(_("The mail would be empty: its text and its HTML have no words."))
     message = EmailMessage(policy=_POLICY)
     if text.strip():
         message.set_content(text, charset="utf-8", cte=_transfer_encoding(text))

@@ -3,59 +3,64 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower, Now
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.phases import Phase
+from accounts.words import moment
 from sending.exporting.models import Export as Export
 from sending.exporting.models import ExportChunk as ExportChunk
-from sending.querysets import QueuedEmailQuerySet, SendLogQuerySet
+from sending.querysets import SendLogQuerySet
 
 
 class Pacing(models.Model):
     """The one row of knobs. Read afresh by every job, so a change holds from the next batch on."""
 
     class Scope(models.TextChoices):
-        ALL = "all", "All accounts together"
-        ACCOUNT = "account", "Each account"
+        ALL = "all", _lazy("All accounts together")
+        ACCOUNT = "account", _lazy("Each account")
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
     batch_size = models.PositiveIntegerField(
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
-        help_text="Most mails in a batch: what goes out at one go, over one account or several.",
+        help_text=_lazy("Most mails in a batch: what goes out at one go, over one account or several."),
     )
     batch_interval = models.FloatField(
-        "batch interval (seconds)",
+        _lazy("batch interval (seconds)"),
         default=30,
         validators=[MinValueValidator(0.1), MaxValueValidator(86_400)],
-        help_text="Seconds from the start of one batch to the start of the next.",
+        help_text=_lazy("Seconds from the start of one batch to the start of the next."),
     )
     delay = models.FloatField(
-        "delay (seconds)",
+        _lazy("delay (seconds)"),
         default=2,
         validators=[MinValueValidator(0), MaxValueValidator(300)],
-        help_text="Seconds between two mails of a batch.",
+        help_text=_lazy("Seconds between two mails of a batch."),
     )
     jitter = models.FloatField(
-        "jitter (seconds)",
+        _lazy("jitter (seconds)"),
         default=0,
         validators=[MinValueValidator(0), MaxValueValidator(300)],
-        help_text="Up to so many seconds more, at random, between two mails.",
+        help_text=_lazy("Up to so many seconds more, at random, between two mails."),
     )
     retry_interval = models.FloatField(
-        "retry interval (seconds)",
+        _lazy("retry interval (seconds)"),
         default=300,
         validators=[MinValueValidator(0.1), MaxValueValidator(86_400)],
-        help_text="Seconds until a mail that was refused for the moment is tried again.",
+        help_text=_lazy("Seconds until a mail that was refused for the moment is tried again."),
     )
     max_retries = models.PositiveSmallIntegerField(
         default=3,
         validators=[MaxValueValidator(100)],
-        help_text="Most retries after the first attempt.",
+        help_text=_lazy("Most retries after the first attempt."),
     )
-    scope = models.CharField("the batch size holds for", max_length=10, choices=Scope, default=Scope.ALL)
+    scope = models.CharField(
+        _lazy("the batch size holds for"), max_length=10, choices=Scope, default=Scope.ALL
+    )
 
     class Meta:
-        verbose_name = verbose_name_plural = "pacing"
+        verbose_name = verbose_name_plural = _lazy("pacing")
         constraints = [
             models.CheckConstraint(condition=Q(id=1), name="sending_pacing_one_row"),
             models.CheckConstraint(
@@ -72,12 +77,15 @@ class Pacing(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.batch_size} mails every {self.batch_interval:g} s"
+        return _("%(batch_size)s mails every %(batch_interval)s s") % {
+            "batch_size": self.batch_size,
+            "batch_interval": f"{self.batch_interval:g}",
+        }
 
     @classmethod
     def load(cls) -> "Pacing":
         """The knobs as they stand now."""
-        pacing, _ = cls.objects.get_or_create(pk=1)
+        pacing, _created = cls.objects.get_or_create(pk=1)
         return pacing
 
 
@@ -85,19 +93,19 @@ class Batch(models.Model):
     """Up to batch_size mails that one worker sends in order, while its lease lasts."""
 
     account = models.ForeignKey(
-        "accounts.SmtpAccount", null=True, on_delete=models.PROTECT, help_text="Empty: mixed."
+        "accounts.SmtpAccount", null=True, on_delete=models.PROTECT, help_text=_lazy("Empty: mixed.")
     )
     size = models.PositiveIntegerField()
     sent = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0, help_text="Refused, for good or for the moment.")
+    failed = models.PositiveIntegerField(default=0, help_text=_lazy("Refused, for good or for the moment."))
     created = models.DateTimeField(db_default=Now())
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
-    lease = models.DateTimeField(help_text="Until then it belongs to its worker.")
-    token = models.UUIDField(null=True, help_text="Names the worker; a new one at every start.")
+    lease = models.DateTimeField(help_text=_lazy("Until then it belongs to its worker."))
+    token = models.UUIDField(null=True, help_text=_lazy("Names the worker; a new one at every start."))
 
     class Meta:
-        verbose_name_plural = "batches"
+        verbose_name_plural = _lazy("batches")
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
@@ -112,21 +120,24 @@ class Batch(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Batch {self.pk}"
+        return _("Batch %(pk)s") % {"pk": self.pk}
 
 
 class QueuedEmail(models.Model):
     """One mail to one address. Narrow on purpose: what it says is made when it is sent."""
 
     class Status(models.TextChoices):
-        PENDING = "pending", "Pending"  # dispatch claims it: sending; cancel: cancelled; suppressed
-        SENDING = "sending", "Sending"  # settle or recover moves it on, by the ledger
-        RETRY = "retry", "Waits for a retry"  # the retry job moves it to pending; cancel; suppressed
-        UNCERTAIN = "uncertain", "Uncertain"  # the Sent folder, a person or the account's rule moves it on
-        SENT = "sent", "Sent"  # final
-        FAILED = "failed", "Failed"  # final; "retry failed" moves it to pending
-        CANCELLED = "cancelled", "Cancelled"  # final
-        SUPPRESSED = "suppressed", "Suppressed"  # final
+        PENDING = "pending", _lazy("Pending")  # dispatch claims it: sending; cancel: cancelled; suppressed
+        SENDING = "sending", _lazy("Sending")  # settle or recover moves it on, by the ledger
+        RETRY = "retry", _lazy("Waits for a retry")  # the retry job moves it to pending; cancel; suppressed
+        UNCERTAIN = (
+            "uncertain",
+            _lazy("Uncertain"),
+        )  # the Sent folder, a person or the account's rule moves it on
+        SENT = "sent", _lazy("Sent")  # final
+        FAILED = "failed", _lazy("Failed")  # final; "retry failed" moves it to pending
+        CANCELLED = "cancelled", _lazy("Cancelled")  # final
+        SUPPRESSED = "suppressed", _lazy("Suppressed")  # final
 
     FINAL = (Status.SENT, Status.FAILED, Status.CANCELLED, Status.SUPPRESSED)
 
@@ -140,22 +151,20 @@ class QueuedEmail(models.Model):
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     account = models.ForeignKey("accounts.SmtpAccount", null=True, on_delete=models.PROTECT, db_index=False)
     batch = models.ForeignKey(Batch, null=True, on_delete=models.PROTECT, db_index=False)
-    position = models.PositiveIntegerField(null=True, help_text="Its place in the batch, from 0.")
+    position = models.PositiveIntegerField(null=True, help_text=_lazy("Its place in the batch, from 0."))
     attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     next_attempt_at = models.DateTimeField(null=True)
     # Both fixed when it is claimed for the first time, and the same in every attempt.
-    message_id = models.CharField("Message-ID", max_length=320, blank=True, default="", db_default="")
-    dated_at = models.DateTimeField("Date", null=True)
+    message_id = models.CharField(_lazy("Message-ID"), max_length=320, blank=True, default="", db_default="")
+    dated_at = models.DateTimeField(_lazy("Date"), null=True)
     queued_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
     last_reply = models.CharField(max_length=500, blank=True, default="", db_default="")
 
-    objects = QueuedEmailQuerySet.as_manager()
-
     class Meta:
-        verbose_name = "queued email"
+        verbose_name = _lazy("queued email")
         ordering = ["id"]
-        permissions = [("resolve_queuedemail", "Can say what became of an uncertain email")]
+        permissions = [("resolve_queuedemail", _lazy("Can say what became of an uncertain email"))]
         constraints = [
             models.UniqueConstraint(
                 F("campaign"), Lower("email"), name="sending_queuedemail_once_a_campaign"
@@ -245,38 +254,40 @@ class UncertainEmail(QueuedEmail):
     class Meta:
         proxy = True
         default_permissions = ()  # those of a queued email hold
-        verbose_name = "uncertain email"
+        verbose_name = _lazy("uncertain email")
 
 
 class SendLog(models.Model):
     """The ledger: one row per attempt, written before the next mail starts, never changed."""
 
     class Outcome(models.TextChoices):
-        SENT = "sent", "Sent"
-        FAILED = "failed", "Failed"
-        RETRY = "retry", "Refused for the moment"
-        UNCERTAIN = "uncertain", "Uncertain"
-        RETURNED = "returned", "Returned to the queue"  # no fault of the mail: costs no attempt
+        SENT = "sent", _lazy("Sent")
+        FAILED = "failed", _lazy("Failed")
+        RETRY = "retry", _lazy("Refused for the moment")
+        UNCERTAIN = "uncertain", _lazy("Uncertain")
+        RETURNED = "returned", _lazy("Returned to the queue")  # no fault of the mail: costs no attempt
 
     queued_email = models.ForeignKey(QueuedEmail, related_name="log", on_delete=models.PROTECT)
     batch = models.ForeignKey(Batch, null=True, on_delete=models.PROTECT, db_index=False)
     account = models.ForeignKey("accounts.SmtpAccount", on_delete=models.PROTECT, db_index=False)
     at = models.DateTimeField(db_default=Now())
     phase = models.CharField(max_length=10, choices=Phase)
-    code = models.PositiveSmallIntegerField(null=True, help_text="SMTP reply code (RFC 5321).")
-    enhanced_code = models.CharField(max_length=12, blank=True, help_text="Enhanced status code (RFC 3463).")
+    code = models.PositiveSmallIntegerField(null=True, help_text=_lazy("SMTP reply code (RFC 5321)."))
+    enhanced_code = models.CharField(
+        max_length=12, blank=True, help_text=_lazy("Enhanced status code (RFC 3463).")
+    )
     text = models.CharField(max_length=500, blank=True)
     outcome = models.CharField(max_length=10, choices=Outcome)
     scope = models.CharField(
-        max_length=10, blank=True, default="", db_default="", help_text="Whom the reply is about."
+        max_length=10, blank=True, default="", db_default="", help_text=_lazy("Whom the reply is about.")
     )
-    duration = models.FloatField(help_text="Seconds from the start of the attempt to its end.")
+    duration = models.FloatField(help_text=_lazy("Seconds from the start of the attempt to its end."))
 
     objects = SendLogQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "ledger row"
-        verbose_name_plural = "ledger"
+        verbose_name = _lazy("ledger row")
+        verbose_name_plural = _lazy("ledger")
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
@@ -302,7 +313,7 @@ class SendLog(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.outcome} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.get_outcome_display()}, {moment(self.at, seconds=True)}"
 
 
 class SentFolderLook(models.Model):
@@ -312,15 +323,18 @@ class SentFolderLook(models.Model):
         QueuedEmail, related_name="looks", on_delete=models.PROTECT, db_index=False
     )
     batch = models.ForeignKey(
-        Batch, on_delete=models.PROTECT, db_index=False, help_text="The one in which it became uncertain."
+        Batch,
+        on_delete=models.PROTECT,
+        db_index=False,
+        help_text=_lazy("The one in which it became uncertain."),
     )
     at = models.DateTimeField(db_default=Now())
-    found = models.BooleanField(null=True, help_text="Empty: the folder could not be read.")
+    found = models.BooleanField(null=True, help_text=_lazy("Empty: the folder could not be read."))
     problem = models.CharField(max_length=500, blank=True, default="", db_default="")
 
     class Meta:
-        verbose_name = "look in the Sent folder"
-        verbose_name_plural = "looks in the Sent folder"
+        verbose_name = _lazy("look in the Sent folder")
+        verbose_name_plural = _lazy("looks in the Sent folder")
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
@@ -335,7 +349,7 @@ class SentFolderLook(models.Model):
     def __str__(self) -> str:
         if self.found is None:
             return self.problem
-        return "There: it was accepted." if self.found else "Not there."
+        return _("There: it was accepted.") if self.found else _("Not there.")
 
 
 class TestMail(models.Model):
@@ -344,29 +358,34 @@ class TestMail(models.Model):
     __test__ = False  # for pytest, which collects what is called so
 
     class Outcome(models.TextChoices):
-        SENDING = "sending", "Being sent"  # whoever sends it moves it on; if that dies it stays, and counts
-        SENT = "sent", "Sent"  # final
-        REFUSED = "refused", "Not accepted"  # final: it is proven, so it doesn't count
-        UNCERTAIN = "uncertain", "Uncertain"  # final: it may have been accepted, so it counts
+        SENDING = (
+            "sending",
+            _lazy("Being sent"),
+        )  # whoever sends it moves it on; if that dies it stays, and counts
+        SENT = "sent", _lazy("Sent")  # final
+        REFUSED = "refused", _lazy("Not accepted")  # final: it is proven, so it doesn't count
+        UNCERTAIN = "uncertain", _lazy("Uncertain")  # final: it may have been accepted, so it counts
 
     account = models.ForeignKey("accounts.SmtpAccount", on_delete=models.PROTECT, db_index=False)
     campaign = models.ForeignKey(
         "campaigns.Campaign", related_name="test_mails", null=True, on_delete=models.SET_NULL
     )
-    email = models.EmailField("to", max_length=254)
+    email = models.EmailField(_lazy("to"), max_length=254)
     sent_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     message_id = models.CharField("Message-ID", max_length=320)
-    started_at = models.DateTimeField("started", db_default=Now())
+    started_at = models.DateTimeField(_lazy("started"), db_default=Now())
     # While it is being sent the latest moment at which it can be handed over, then when its end was known.
-    counts_at = models.DateTimeField(help_text="When it counts in the windows of the limits.")
+    counts_at = models.DateTimeField(help_text=_lazy("When it counts in the windows of the limits."))
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.SENDING)
     phase = models.CharField(max_length=10, choices=Phase, blank=True)
-    code = models.PositiveSmallIntegerField(null=True, help_text="SMTP reply code (RFC 5321).")
-    enhanced_code = models.CharField(max_length=12, blank=True, help_text="Enhanced status code (RFC 3463).")
+    code = models.PositiveSmallIntegerField(null=True, help_text=_lazy("SMTP reply code (RFC 5321)."))
+    enhanced_code = models.CharField(
+        max_length=12, blank=True, help_text=_lazy("Enhanced status code (RFC 3463).")
+    )
     text = models.CharField(max_length=500, blank=True)
 
     class Meta:
-        verbose_name = "test email"
+        verbose_name = _lazy("test email")
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
@@ -383,7 +402,8 @@ class TestMail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Test over {self.account}: {self.get_outcome_display().lower()}"
+        told = {"account": self.account, "outcome": self.get_outcome_display()}
+        return _("Test over %(account)s: %(outcome)s") % told
 
 
 class Tally(models.Model):
@@ -415,14 +435,14 @@ class Suppression(models.Model):
     """An address that gets nothing more."""
 
     class Reason(models.TextChoices):
-        UNSUBSCRIBED = "unsubscribed", "Unsubscribed"
-        BOUNCED = "bounced", "Bounced"
-        COMPLAINED = "complained", "Complained"
-        MANUAL = "manual", "Entered by hand"
+        UNSUBSCRIBED = "unsubscribed", _lazy("Unsubscribed")
+        BOUNCED = "bounced", _lazy("Bounced")
+        COMPLAINED = "complained", _lazy("Complained")
+        MANUAL = "manual", _lazy("Entered by hand")
 
     email = models.EmailField(max_length=254)
     reason = models.CharField(max_length=20, choices=Reason, default=Reason.MANUAL)
-    source = models.CharField(max_length=200, blank=True, help_text="Where it comes from.")
+    source = models.CharField(max_length=200, blank=True, help_text=_lazy("Where it comes from."))
     at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -431,7 +451,7 @@ class Suppression(models.Model):
             models.UniqueConstraint(
                 Lower("email"),
                 name="sending_suppression_email_once",
-                violation_error_message="This address is suppressed already.",
+                violation_error_message=_lazy("This address is suppressed already."),
             ),
         ]
 
@@ -443,9 +463,11 @@ class Heartbeat(models.Model):
     """What a job last did in one cluster: the proof that this cluster is alive."""
 
     job = models.CharField(max_length=40)
-    host = models.CharField(max_length=253, help_text="The name of the cluster; its host's by default.")
+    host = models.CharField(
+        max_length=253, help_text=_lazy("The name of the cluster; its host's by default.")
+    )
     at = models.DateTimeField()
-    duration = models.FloatField(help_text="Seconds.")
+    duration = models.FloatField(help_text=_lazy("Seconds."))
     outcome = models.CharField(max_length=500)
 
     class Meta:
@@ -455,4 +477,4 @@ class Heartbeat(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.job} at {self.at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.job}, {moment(self.at, seconds=True)}"

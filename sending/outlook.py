@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from sending import forecast, last_hours
 from sending.models import Pacing
 from sending.status import OPEN, STATES
+from sending.waiting import LIMITS
 
 ENDED = tuple(state for state in STATES if state not in OPEN)
 WAITING = ("pending", "sending", "retry")
@@ -46,9 +47,9 @@ def of(campaigns: Iterable[dict[str, Any]], status: dict[str, Any], now: datetim
 
 
 def with_words(row: dict[str, Any]) -> dict[str, Any]:
-    """With the word for its state, and that word's tone."""
+    """With the word for its state, that word's tone, and what the limit is called that holds it back."""
     label, tone = SAID[row.get("state") or row["status"]]
-    return {**row, "label": label, "tone": tone}
+    return {**row, "label": label, "tone": tone, "held_label": LIMITS.get(row.get("held_by", ""), "")}
 
 
 def _progress(campaign: dict[str, Any]) -> dict[str, int]:

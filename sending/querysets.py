@@ -8,11 +8,7 @@ from django.db.models.functions import Now
 from accounts.phases import Phase
 
 if TYPE_CHECKING:
-    from sending.models import QueuedEmail, SendLog  # noqa: F401
-
-
-class QueuedEmailQuerySet(models.QuerySet["QueuedEmail"]):
-    pass
+    from sending.models import SendLog  # noqa: F401
 
 
 class SendLogQuerySet(models.QuerySet["SendLog"]):

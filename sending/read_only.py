@@ -5,7 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
+from accounts.columns import moment_column
+from accounts.words import number
 from sending.models import SendLog, SentFolderLook
 from sending.paginator import MOST, FirstRowsPaginator
 
@@ -33,10 +38,9 @@ class ReadOnly(admin.ModelAdmin):
         """The list; where it ends before all that matches, its title says so."""
         response = super().changelist_view(request, extra_context)
         context = getattr(response, "context_data", None) or {}
-        if "cl" in context:
-            name = str(self.opts.verbose_name_plural).capitalize()
-            is_cut = context["cl"].result_count >= MOST
-            context["title"] = f"{name}: the first {MOST:,} that match" if is_cut else name
+        if "cl" in context and context["cl"].result_count >= MOST:
+            told = {"name": capfirst(self.opts.verbose_name_plural), "most": number(MOST)}
+            context["title"] = _("%(name)s: the first %(most)s that match") % told
         return response
 
 
@@ -54,9 +58,10 @@ class LedgerInline(_OnlyLookedAt):
     """What happened to this mail, attempt by attempt."""
 
     model = SendLog
-    fields = ("at", "account", "outcome", "phase", "code", "enhanced_code", "text", "duration")
+    fields = ("moment", "account", "outcome", "phase", "code", "enhanced_code", "text", "duration")
     readonly_fields = fields
-    verbose_name_plural = "attempts"
+    verbose_name_plural = _lazy("attempts")
+    moment = moment_column("at", _lazy("at"), seconds=True)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SendLog]:
         return super().get_queryset(request).select_related("account").order_by("id")
@@ -66,9 +71,10 @@ class LooksInline(_OnlyLookedAt):
     """How often it was looked for in the Sent folder while it was uncertain, and what came of it."""
 
     model = SentFolderLook
-    fields = ("at", "result")
+    fields = ("moment", "result")
     readonly_fields = fields
+    moment = moment_column("at", _lazy("at"), seconds=True)
 
-    @admin.display(description="result")
+    @admin.display(description=_lazy("result"))
     def result(self, look: SentFolderLook) -> str:
         return str(look)

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
 from accounts.sent_folder import look_for
+from accounts.words import number
 from sending import actions, drain, uncertain
 from sending.models import SentFolderLook
 from sending.uncertain import Next, Plan
@@ -36,10 +38,13 @@ class Reconciled:
     problems: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return (
-            f"{self.found} found in the Sent folder, {self.not_there} not there, {self.unread} could not be "
-            f"looked for, {self.resent} sent again"
+        text = _(
+            "%(found)s found in the Sent folder, %(not_there)s not there, %(unread)s could not be looked "
+            "for, "
+            "%(resent)s sent again"
         )
+        names = ("found", "not_there", "unread", "resent")
+        return text % {name: number(getattr(self, name)) for name in names}
 
 
 def reconcile() -> Reconciled:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 
 class Scope(StrEnum):
     """Whom a refusal is about."""
@@ -33,11 +36,11 @@ class Verdict:
     scope: Scope
     outcome: str
     pause: Pause | None = None
-    cure: str = ""
+    cure: str | Promise = ""
     suppress: bool = False
 
 
-def _account(pause: Pause, cure: str) -> Verdict:
+def _account(pause: Pause, cure: str | Promise) -> Verdict:
     return Verdict(Scope.ACCOUNT, "returned", pause, cure)
 
 
@@ -52,42 +55,44 @@ CONTENT_LATER = Verdict(Scope.CONTENT, "retry")
 CANT_COMPOSE = Verdict(Scope.RECIPIENT, "failed")
 CANT_COMPOSE_NOW = Verdict(Scope.RECIPIENT, "retry")
 
-TRY_LATER = _account(Pause.SHORTLY, "The server wants a rest; sending goes on by itself.")
+TRY_LATER = _account(Pause.SHORTLY, _("The server wants a rest; sending goes on by itself."))
 # Costs an attempt: a mail that provokes it would stand at the head of the queue for ever.
 RETRY_AND_REST = replace(TRY_LATER, outcome="retry")
-UNREACHABLE = _account(Pause.SHORTLY, "The server can't be reached; check host, port and security.")
+UNREACHABLE = _account(Pause.SHORTLY, _("The server can't be reached; check host, port and security."))
 
-LIMIT_REACHED = _account(Pause.WINDOW, "The provider's daily limit is used up: lower the daily limit here.")
+LIMIT_REACHED = _account(
+    Pause.WINDOW, _("The provider's daily limit is used up: lower the daily limit here.")
+)
 SUSPECTED = _account(
-    Pause.WINDOW, "The provider takes so much mail for unsolicited: lower the daily limit here."
+    Pause.WINDOW, _("The provider takes so much mail for unsolicited: lower the daily limit here.")
 )
 
-APP_PASSWORD = _account(Pause.MENDED, "The provider wants an app password: make one and enter it.")
-WRONG_PASSWORD = _account(Pause.MENDED, "User name or password is wrong: enter the right ones.")
+APP_PASSWORD = _account(Pause.MENDED, _("The provider wants an app password: make one and enter it."))
+WRONG_PASSWORD = _account(Pause.MENDED, _("User name or password is wrong: enter the right ones."))
 BROWSER_LOGIN = _account(
-    Pause.MENDED, "The provider doubts this log-in: log in to the mailbox with a browser and confirm it."
+    Pause.MENDED, _("The provider doubts this log-in: log in to the mailbox with a browser and confirm it.")
 )
 SMTP_AUTH_OFF = _account(
-    Pause.MENDED, "SMTP AUTH is turned off for this mailbox: ask the administrator to allow it."
+    Pause.MENDED, _("SMTP AUTH is turned off for this mailbox: ask the administrator to allow it.")
 )
 LOGIN_WANTED = _account(
-    Pause.MENDED, "The server wants a log-in before it sends: enter user name and password."
+    Pause.MENDED, _("The server wants a log-in before it sends: enter user name and password.")
 )
-TLS_WANTED = _account(Pause.MENDED, "The server wants TLS: choose STARTTLS or TLS from the start.")
-SENDER_REFUSED = _account(Pause.MENDED, "The server does not let this account send: check its settings.")
+TLS_WANTED = _account(Pause.MENDED, _("The server wants TLS: choose STARTTLS or TLS from the start."))
+SENDER_REFUSED = _account(Pause.MENDED, _("The server does not let this account send: check its settings."))
 NOT_AS_SENDER = _account(
-    Pause.MENDED, "The server does not let this account send with its From address: correct or allow it."
+    Pause.MENDED, _("The server does not let this account send with its From address: correct or allow it.")
 )
 UNVERIFIED_SENDER = _account(
-    Pause.MENDED, "The provider does not know the From address as yours: verify address or domain there."
+    Pause.MENDED, _("The provider does not know the From address as yours: verify address or domain there.")
 )
 UNPROVEN_DOMAIN = _account(
-    Pause.MENDED, "The From address's domain is not authenticated: set up SPF, DKIM and DMARC for it."
+    Pause.MENDED, _("The From address's domain is not authenticated: set up SPF, DKIM and DMARC for it.")
 )
 ACCOUNT_BLOCKED = _account(
-    Pause.MENDED, "The provider has blocked this account from sending: log in there and see why."
+    Pause.MENDED, _("The provider has blocked this account from sending: log in there and see why.")
 )
 HOST_BLOCKED = _account(
-    Pause.MENDED, "The server's or this machine's network address is on a block list: have it removed."
+    Pause.MENDED, _("The server's or this machine's network address is on a block list: have it removed.")
 )
-OWN_MAILBOX_FULL = _account(Pause.MENDED, "This account's own mailbox is full: empty its Sent folder.")
+OWN_MAILBOX_FULL = _account(Pause.MENDED, _("This account's own mailbox is full: empty its Sent folder."))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.utils import timezone
+from accounts.words import moment, number
 
 CAMPAIGN_COLUMNS = (
     "name", "status", "pending", "sending", "retry", "uncertain", "sent", "failed", "cancelled", "suppressed",
@@ -16,7 +16,7 @@ def as_text(status: dict[str, Any]) -> str:
     """What `queue_status` prints without --json; status is what sending.status.queue_status returns."""
     parts = [
         "Sending is running." if status["alive"] else "Sending is not running: start qcluster.",
-        "  ".join(f"{state}: {status[state]:,}" for state in STATES),
+        "  ".join(f"{state}: {number(status[state])}" for state in STATES),
         status["waiting"],
         _section("Campaigns", CAMPAIGN_COLUMNS, status["campaigns"], "waiting"),
         _section("Accounts", ACCOUNT_COLUMNS, status["accounts"], "pause_reason"),
@@ -52,5 +52,5 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, int):
-        return f"{value:,}"
-    return value if isinstance(value, str) else f"{timezone.localtime(value):%d %b %H:%M}"
+        return number(value)
+    return value if isinstance(value, str) else moment(value)

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from accounts.clock import steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
@@ -197,7 +198,7 @@ class _Sender:
             with drain.cut_when_over():
                 return connection.send(*envelope, message, ends=self.lease_ends)
         except drain.Cut:  # between two steps: the last one may have been done
-            text = "The worker had to end while this mail was in its hand."
+            text = _("The worker had to end while this mail was in its hand.")
             raise SmtpFailure(Phase.DOT, text, after_dot=True) from None
 
     def _connection(self, account: SmtpAccount) -> SmtpConnection:
@@ -228,4 +229,6 @@ def _message(mail: QueuedEmail, account: SmtpAccount, letter: Letter | ComposeEr
         raise
     except Exception as error:  # a poisonous row must fail alone
         logger.error("Mail %s can't be built: %s", mail.pk, where(error))
-        raise ComposeError(f"The message can't be built ({type(error).__name__}).") from error
+        raise ComposeError(
+            _("The message can't be built (%(kind)s).") % {"kind": type(error).__name__}
+        ) from error

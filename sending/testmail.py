@@ -25,6 +25,7 @@ from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.reply import one_line
+from accounts.words import moment
 from sending import capacity, effects, replies
 from sending.composer import ComposeError, Letter
 from sending.database import patiently
@@ -35,7 +36,7 @@ from sending.ledger import REPLY_LENGTH, Attempt
 from sending.messages import build_message
 from sending.models import QueuedEmail, TestMail
 from sending.suppression import suppression_of
-from sending.waiting import LIMITS, clock
+from sending.waiting import LIMITS
 
 logger = logging.getLogger(__name__)
 Outcome = TestMail.Outcome
@@ -128,7 +129,7 @@ def _check_room(account: SmtpAccount) -> None:
     """Raises Refused where a limit or the spacing lets nothing out now. Needs the account's lock."""
     known = capacity.look([account.pk])[account.pk]
     if known.held_by or not known.left:
-        free = clock(known.held_until, timezone.localtime()) if known.held_until else _("later")
+        free = moment(known.held_until, timezone.localtime()) if known.held_until else _("later")
         told = {"account": account, "limit": LIMITS[known.held_by or "24 h"], "free": free}
         if known.held_by == "spacing":
             raise Refused(_("“%(account)s” waits for its spacing; its next mail may go %(free)s.") % told)

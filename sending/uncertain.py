@@ -13,11 +13,13 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import SmtpAccount
+from accounts.words import moment, number, upcoming
 from sending.campaign import campaign_model
 from sending.models import Pacing, QueuedEmail, SendLog
-from sending.waiting import clock
 
 MOST_FAILURES = 50  # looks that failed, a day's worth, until a person has to see to it
 MOST_AT_ONCE = 1000
@@ -162,7 +164,7 @@ def _tell(mail: QueuedEmail, plan: Plan | None, attempt: SendLog | None, now: da
     assert mail.account is not None  # an uncertain mail has one: sending_queuedemail_claimed_is_whole
     return Told(
         since=plan.since if plan else None,
-        phase=attempt.get_phase_display() if attempt else "Not known",
+        phase=attempt.get_phase_display() if attempt else _("Not known"),
         last_word=mail.last_reply,
         looked=_looked(plan, now) if plan else "",
         what_next=_what_next(mail, mail.account, plan, now) if plan else "",
@@ -171,31 +173,40 @@ def _tell(mail: QueuedEmail, plan: Plan | None, attempt: SendLog | None, now: da
 
 def _looked(plan: Plan, now: datetime) -> str:
     if plan.last_at is None:
-        return "Not looked for yet." if plan.next == Next.LOOK else "Not looked for."
-    times = "once" if plan.looks == 1 else f"{plan.looks} times"
-    last = clock(plan.last_at, now)
-    result = plan.last_problem or ("it is there." if plan.next == Next.FOUND else "not there.")
-    return f"Looked {times}, {'' if plan.looks == 1 else 'last '}{last}: {result}"
+        return _("Not looked for yet.") if plan.next == Next.LOOK else _("Not looked for.")
+    result = plan.last_problem or (_("it is there.") if plan.next == Next.FOUND else _("not there."))
+    told = {"count": number(plan.looks), "at": moment(plan.last_at, now), "result": result}
+    return (
+        ngettext(
+            "Looked once, %(at)s: %(result)s", "Looked %(count)s times, last %(at)s: %(result)s", plan.looks
+        )
+        % told
+    )
 
 
 def _what_next(mail: QueuedEmail, account: SmtpAccount, plan: Plan, now: datetime) -> str:
-    when = clock(plan.at, now) if plan.at > now else "within a minute"
+    told = {"at": upcoming(plan.at, now)}
     if plan.next == Next.FOUND:
-        return f"Counts as sent {when}."
+        return _("Counts as sent %(at)s.") % told
     if plan.next == Next.LOOK:
-        return f"Is looked for in the Sent folder {when}."
+        return _("Is looked for in the Sent folder %(at)s.") % told
     if plan.next == Next.RESEND:
-        return f"Is sent again {when}."
-    return f"A person decides{_why_a_person(mail, account, plan)}."
+        return _("Is sent again %(at)s.") % told
+    return _why_a_person(mail, account, plan)
 
 
 def _why_a_person(mail: QueuedEmail, account: SmtpAccount, plan: Plan) -> str:
     if plan.failures >= MOST_FAILURES:
-        return ": the Sent folder could not be read"
+        return _("A person decides: the Sent folder could not be read.")
     if account.when_unproven == "resend":
         if getattr(mail.campaign, "status", "") == "cancelled":
-            return ": its campaign is cancelled"
-        return f": it was tried {mail.attempts} times"
+            return _("A person decides: its campaign is cancelled.")
+        text = ngettext(
+            "A person decides: it was tried once.",
+            "A person decides: it was tried %(count)s times.",
+            mail.attempts,
+        )
+        return text % {"count": number(mail.attempts)}
     if not (account.imap_host and account.username):
-        return ": the account has no IMAP host to look for it"
-    return ""
+        return _("A person decides: the account has no IMAP host to look for it.")
+    return _("A person decides.")

@@ -7,11 +7,13 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 
+from accounts.words import moment, number
 from sending import actions, reconcile, uncertain
 from sending.filters import AccountFilter, CampaignFilter
 from sending.models import QueuedEmail, UncertainEmail
@@ -52,42 +54,50 @@ class UncertainEmailAdmin(ReadOnly):
 
     # --- What a person can do ---
 
-    @admin.action(description="Look in the Sent folder now", permissions=["resolve"])
+    @admin.action(description=_lazy("Look in the Sent folder now"), permissions=["resolve"])
     def look_now(self, request: HttpRequest, queryset: QuerySet[UncertainEmail]) -> None:
         done = reconcile.look_now(queryset.values_list("pk", flat=True))
-        self.message_user(request, f"Looked: {done}.", messages.WARNING if done.unread else messages.SUCCESS)
+        level = messages.WARNING if done.unread else messages.SUCCESS
+        self.message_user(request, _("Looked: %(outcome)s.") % {"outcome": done}, level)
         for account, problem in done.problems.items():
             self.message_user(request, f"{account}: {problem}", messages.ERROR)
         if done.unasked:
             self.message_user(
                 request,
-                f"{done.unasked:,} can't be looked for: their accounts have no IMAP host.",
+                ngettext(
+                    "%(count)s email can't be looked for: its account has no IMAP host.",
+                    "%(count)s emails can't be looked for: their accounts have no IMAP host.",
+                    done.unasked,
+                )
+                % {"count": number(done.unasked)},
                 messages.WARNING,
             )
 
-    @admin.action(description="They arrived: count as sent", permissions=["resolve"])
+    @admin.action(description=_lazy("They arrived: count as sent"), permissions=["resolve"])
     def arrived(self, request: HttpRequest, queryset: QuerySet[UncertainEmail]) -> None:
         mails = list(queryset)
         count = actions.resolve_as_sent([mail.pk for mail in mails])
-        self._remember(request, mails, "Counted as sent: a person knows that it arrived.")
-        self.message_user(request, f"{count:,} emails count as sent", messages.SUCCESS)
+        self._remember(request, mails, _("Counted as sent: a person knows that it arrived."))
+        told = ngettext("%(count)s email counts as sent", "%(count)s emails count as sent", count)
+        self.message_user(request, told % {"count": number(count)}, messages.SUCCESS)
 
-    @admin.action(description="Send them again (may arrive twice) …", permissions=["resolve"])
+    @admin.action(description=_lazy("Send them again (may arrive twice) …"), permissions=["resolve"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[UncertainEmail]) -> HttpResponse | None:
         mails = list(queryset)
         if "confirmed" not in request.POST:
             return self._ask(request, mails)
         count = actions.resolve_by_resending([mail.pk for mail in mails])
-        self._remember(request, mails, "To be sent again: a person decided so.")
-        self.message_user(request, f"{count:,} emails go out again", messages.SUCCESS)
+        self._remember(request, mails, _("To be sent again: a person decided so."))
+        told = ngettext("%(count)s email goes out again", "%(count)s emails go out again", count)
+        self.message_user(request, told % {"count": number(count)}, messages.SUCCESS)
         if left := len(mails) - count:
-            self.message_user(request, f"{left:,} stay as they are: {actions.WHY_LEFT}.", messages.WARNING)
+            self.message_user(request, actions.told_left(left), messages.WARNING)
         return None
 
     def _ask(self, request: HttpRequest, mails: list[UncertainEmail]) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": "Send again?",
+            "title": _("Send again?"),
             "opts": self.opts,
             "mails": mails,
         }
@@ -104,16 +114,16 @@ class UncertainEmailAdmin(ReadOnly):
             mail.told = uncertain.tell([mail])[mail.pk]  # type: ignore[attr-defined]
         return mail.told  # type: ignore[attr-defined]
 
-    @admin.display(description="since")
+    @admin.display(description=_lazy("since"))
     def since(self, mail: UncertainEmail) -> str:
         since = self._told(mail).since
-        return date_format(timezone.localtime(since), "SHORT_DATETIME_FORMAT") if since else ""
+        return moment(since) if since else ""
 
-    @admin.display(description="how far it came")
+    @admin.display(description=_lazy("how far it came"))
     def phase(self, mail: UncertainEmail) -> str:
         return self._told(mail).phase
 
-    @admin.display(description="last word")
+    @admin.display(description=_lazy("last word"))
     def last_word(self, mail: UncertainEmail) -> str:
         return self._told(mail).last_word
 
@@ -121,16 +131,16 @@ class UncertainEmailAdmin(ReadOnly):
     def of(self, mail: UncertainEmail) -> SafeString:
         return _lines(str(mail.campaign), str(mail.account), self.since(mail))
 
-    @admin.display(description="what is known")
+    @admin.display(description=_lazy("what is known"))
     def known(self, mail: UncertainEmail) -> SafeString:
         told = self._told(mail)
         return _lines(told.last_word, told.looked, told.what_next)
 
-    @admin.display(description="Sent folder")
+    @admin.display(description=_lazy("Sent folder"))
     def looked(self, mail: UncertainEmail) -> str:
         return self._told(mail).looked
 
-    @admin.display(description="what happens next")
+    @admin.display(description=_lazy("what happens next"))
     def what_next(self, mail: UncertainEmail) -> str:
         return self._told(mail).what_next
 

@@ -3,16 +3,48 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
+
+from accounts.words import moment, number, upcoming
 
 # What people call a limit that holds an account back, by its name in sending.capacity.
 LIMITS = {
-    "24 h": "24 h limit",
-    "day": "limit of the day",
-    "warm-up": "warm-up limit",
-    "hour": "hourly limit",
-    "minute": "limit of the minute",
-    "spacing": "spacing",
+    "24 h": gettext_lazy("24 h limit"),
+    "day": gettext_lazy("limit of the day"),
+    "warm-up": gettext_lazy("warm-up limit"),
+    "hour": gettext_lazy("hourly limit"),
+    "minute": gettext_lazy("limit of the minute"),
+    "spacing": gettext_lazy("spacing"),
+}
+# What is said of the accounts that such a limit holds back.
+HELD = {
+    "24 h": ngettext_lazy(
+        "%(count)s account has used its 24 h limit", "%(count)s accounts have used their 24 h limit", "n"
+    ),
+    "day": ngettext_lazy(
+        "%(count)s account has used its limit of the day",
+        "%(count)s accounts have used their limit of the day",
+        "n",
+    ),
+    "warm-up": ngettext_lazy(
+        "%(count)s account has used its warm-up limit",
+        "%(count)s accounts have used their warm-up limit",
+        "n",
+    ),
+    "hour": ngettext_lazy(
+        "%(count)s account has used its hourly limit", "%(count)s accounts have used their hourly limit", "n"
+    ),
+    "minute": ngettext_lazy(
+        "%(count)s account has used its limit of the minute",
+        "%(count)s accounts have used their limit of the minute",
+        "n",
+    ),
+    "spacing": ngettext_lazy(
+        "%(count)s account waits for its spacing", "%(count)s accounts wait for their spacing", "n"
+    ),
 }
 REASON_LENGTH = 120  # of a pause reason, where it stands among others
 
@@ -68,15 +100,22 @@ class Facts:
 
 
 def why_it_waits(facts: Facts) -> str:
-    """The sentence, e.g. "240 waiting: 2 accounts have used their 24 h limit (next frees at 14:05)".
+    """The sentence, e.g. "240 waiting: 2 accounts have used their 24 h limit (next frees today 14:05)".
 
     Empty when nothing waits.
     """
     parts = []
     if waiting := facts.pending + facts.retry:
-        parts.append(f"{waiting:,} waiting: {', '.join(_reasons(facts))}")
+        told = {"count": number(waiting), "reasons": ", ".join(_reasons(facts))}
+        parts.append(
+            ngettext("%(count)s waiting: %(reasons)s", "%(count)s waiting: %(reasons)s", waiting) % told
+        )
     if facts.uncertain:
-        parts.append(f"{facts.uncertain:,} uncertain: {', '.join(_uncertain(facts))}")
+        told = {"count": number(facts.uncertain), "kinds": ", ".join(_uncertain(facts))}
+        parts.append(
+            ngettext("%(count)s uncertain: %(kinds)s", "%(count)s uncertain: %(kinds)s", facts.uncertain)
+            % told
+        )
     return "; ".join(parts)
 
 
@@ -84,23 +123,22 @@ def _uncertain(facts: Facts) -> list[str]:
     held = facts.uncertain - facts.looked_for - facts.resent
     kinds = []
     if facts.looked_for:
-        when = _from_now(facts.look_at, facts.now)
-        kinds.append((facts.looked_for, f"looked for in the Sent folder (next look {when})"))
+        told = {"at": upcoming(facts.look_at, facts.now)}
+        kinds.append((facts.looked_for, _("looked for in the Sent folder (next look %(at)s)") % told))
     if facts.resent:
-        kinds.append((facts.resent, f"sent again {_from_now(facts.resend_at, facts.now)}"))
+        kinds.append((facts.resent, _("sent again %(at)s") % {"at": upcoming(facts.resend_at, facts.now)}))
     if held > 0:
-        kinds.append((held, "may have arrived, so a person decides (resolve_uncertain)"))
-    return [kinds[0][1]] if len(kinds) == 1 else [f"{count:,} {what}" for count, what in kinds]
-
-
-def _from_now(moment: datetime | None, now: datetime) -> str:
-    return clock(moment, now) if moment and moment > now else "within a minute"
+        kinds.append((held, _("may have arrived, so a person decides (resolve_uncertain)")))
+    if len(kinds) == 1:
+        return [kinds[0][1]]
+    # Translators: "3 sent again today 14:05": how many, then what becomes of them.
+    return [_("%(count)s %(what)s") % {"count": number(count), "what": what} for count, what in kinds]
 
 
 def _reasons(facts: Facts) -> list[str]:
-    reasons = [] if facts.alive else ["sending is not running: start qcluster"]
+    reasons = [] if facts.alive else [_("sending is not running: start qcluster")]
     if facts.alive and facts.stuck:
-        reasons.append("sending is stuck, see the log of qcluster")
+        reasons.append(_("sending is stuck, see the log of qcluster"))
     reasons += _held_campaigns(facts)
     if any(campaign.may_send(facts.now) for campaign in facts.campaigns):
         blocked = _blocked_accounts(facts)
@@ -112,33 +150,45 @@ def _reasons(facts: Facts) -> list[str]:
 def _held_campaigns(facts: Facts) -> list[str]:
     paused = [c for c in facts.campaigns if c.status == "paused"]
     cancelled = [c for c in facts.campaigns if c.status == "cancelled"]
-    later = [c for c in facts.campaigns if c.status == "sending" and not c.may_send(facts.now)]
+    later = [
+        c.scheduled_at
+        for c in facts.campaigns
+        if c.status == "sending" and c.scheduled_at and not c.may_send(facts.now)
+    ]
+    if len(facts.campaigns) == 1:
+        return _held_campaign(facts.campaigns[0], bool(later), facts.now)
     reasons = []
-    if paused:
-        why = _listed(c.pause_reason for c in paused) if len(facts.campaigns) == 1 else ""
-        reasons.append(f"{_campaigns(facts, paused, 'is', 'are')} paused{f' ({why})' if why else ''}")
-    if cancelled:
-        reasons.append(f"{_campaigns(facts, cancelled, 'is', 'are')} cancelled")
-    if later:
-        start = min(c.scheduled_at for c in later if c.scheduled_at)
-        first = "the first " if len(later) > 1 else ""
-        verb = _campaigns(facts, later, "starts", "start later,")
-        reasons.append(f"{verb} {first}{clock(start, facts.now)}")
+    if count := len(paused):
+        text = ngettext("%(count)s campaign is paused", "%(count)s campaigns are paused", count)
+        reasons.append(text % {"count": number(count)})
+    if count := len(cancelled):
+        text = ngettext("%(count)s campaign is cancelled", "%(count)s campaigns are cancelled", count)
+        reasons.append(text % {"count": number(count)})
+    if count := len(later):
+        text = ngettext(
+            "%(count)s campaign starts %(at)s", "%(count)s campaigns start later, the first %(at)s", count
+        )
+        reasons.append(text % {"count": number(count), "at": moment(min(later), facts.now)})
     return reasons
 
 
-def _campaigns(facts: Facts, some: Sequence[Campaign], singular: str, plural: str) -> str:
-    if len(facts.campaigns) == 1:
-        return f"the campaign {singular}"
-    return f"{_count(len(some), 'campaign')} {singular if len(some) == 1 else plural}"
+def _held_campaign(campaign: Campaign, is_later: bool, now: datetime) -> list[str]:
+    if campaign.status == "paused":
+        why = _short(campaign.pause_reason)
+        return [_("the campaign is paused (%(why)s)") % {"why": why} if why else _("the campaign is paused")]
+    if campaign.status == "cancelled":
+        return [_("the campaign is cancelled")]
+    if is_later and campaign.scheduled_at:
+        return [_("the campaign starts %(at)s") % {"at": moment(campaign.scheduled_at, now)}]
+    return []
 
 
 def _blocked_accounts(facts: Facts) -> list[str]:
     if not facts.accounts:
-        return ["there is no account yet: add one"]
+        return [_("there is no account yet: add one")]
     enabled = [a for a in facts.accounts if a.state != "disabled"]
     if not enabled:
-        return ["no account is enabled"]
+        return [_("no account is enabled")]
     paused = [a for a in enabled if a.state == "paused"]
     held = [
         _held([a for a in enabled if a.state in ("full", "spaced") and a.held_by == limit], limit, facts.now)
@@ -150,23 +200,33 @@ def _blocked_accounts(facts: Facts) -> list[str]:
 def _held(held: Sequence[Account], limit: str, now: datetime) -> str:
     if not held:
         return ""
+    said = str(HELD[limit] % {"n": len(held), "count": number(len(held))})
     frees = [a.frees_at for a in held if a.frees_at]
-    when = clock(min(frees), now) if frees else ""
+    if not frees:
+        return said
+    told = {"accounts": said, "at": moment(min(frees), now)}
     if limit == "spacing":
-        verb = "waits for its" if len(held) == 1 else "wait for their"
-        return f"{_count(len(held), 'account')} {verb} spacing{f' (next sends {when})' if when else ''}"
-    verb = "has used its" if len(held) == 1 else "have used their"
-    return f"{_count(len(held), 'account')} {verb} {LIMITS[limit]}{f' (next frees {when})' if when else ''}"
+        return _("%(accounts)s (next sends %(at)s)") % told
+    return _("%(accounts)s (next frees %(at)s)") % told
 
 
 def _paused(paused: Sequence[Account], now: datetime) -> list[str]:
     if not paused:
         return []
-    ends = [a.paused_until for a in paused if a.paused_until]
-    until = f"next goes on {clock(min(ends), now)}" if ends else ""
-    about = "; ".join(filter(None, [_listed(a.pause_reason for a in paused), until]))
-    verb = "is" if len(paused) == 1 else "are"
-    return [f"{_count(len(paused), 'account')} {verb} paused{f' ({about})' if about else ''}"]
+    about = _listed(a.pause_reason for a in paused)
+    if ends := [a.paused_until for a in paused if a.paused_until]:
+        about = [*about, _("next goes on %(at)s") % {"at": moment(min(ends), now)}]
+    told = {"count": number(len(paused)), "about": "; ".join(about)}
+    if not about:
+        return [ngettext("%(count)s account is paused", "%(count)s accounts are paused", len(paused)) % told]
+    return [
+        ngettext(
+            "%(count)s account is paused (%(about)s)",
+            "%(count)s accounts are paused (%(about)s)",
+            len(paused),
+        )
+        % told
+    ]
 
 
 def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
@@ -174,36 +234,40 @@ def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
     ready = sum(account.state == "ready" for account in facts.accounts)
     if not ready or not facts.alive or facts.stuck:
         return []
-    if facts.earlier:
-        verb = "goes" if facts.earlier == 1 else "go"
-        return [f"{_count(facts.earlier, 'campaign')} queued earlier {verb} first"]
+    if earlier := facts.earlier:
+        text = ngettext(
+            "%(count)s campaign queued earlier goes first",
+            "%(count)s campaigns queued earlier go first",
+            earlier,
+        )
+        return [text % {"count": number(earlier)}]
     if some_are_blocked:
-        return [f"{_count(ready, 'account')} {'goes' if ready == 1 else 'go'} on"]
-    return [f"batches of up to {facts.batch_size} go out every {facts.batch_interval:g} s"]
+        text = ngettext("%(count)s account goes on", "%(count)s accounts go on", ready)
+        return [text % {"count": number(ready)}]
+    told = {"size": number(facts.batch_size), "seconds": f"{facts.batch_interval:g}"}
+    return [_("batches of up to %(size)s go out every %(seconds)s s") % told]
 
 
 def _retries(facts: Facts) -> list[str]:
     if not facts.retry:
         return []
-    verb = "waits" if facts.retry == 1 else "wait"
+    told = {"count": number(facts.retry)}
     if facts.retry_at is None or facts.retry_at <= facts.now:
-        return [f"{facts.retry:,} {verb} for a retry that is due"]
-    return [f"{facts.retry:,} {verb} for a retry {clock(facts.retry_at, facts.now)}"]
+        return [
+            ngettext(
+                "%(count)s waits for a retry that is due",
+                "%(count)s wait for a retry that is due",
+                facts.retry,
+            )
+            % told
+        ]
+    told["at"] = moment(facts.retry_at, facts.now)
+    text = ngettext("%(count)s waits for a retry %(at)s", "%(count)s wait for a retry %(at)s", facts.retry)
+    return [text % told]
 
 
-def clock(moment: datetime, now: datetime) -> str:
-    """A moment as people say it in now's time zone: "at 14:05", "tomorrow at 14:05"."""
-    local = moment.astimezone(now.tzinfo)
-    days = (local.date() - now.date()) // timedelta(days=1)
-    if days == 0:
-        return f"at {local:%H:%M}"
-    if days == 1:
-        return f"tomorrow at {local:%H:%M}"
-    return f"on {local.day} {local:%b %Y} at {local:%H:%M}"
-
-
-def _listed(reasons: Iterable[str]) -> str:
-    return "; ".join(dict.fromkeys(_short(reason) for reason in reasons if reason))
+def _listed(reasons: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(_short(reason) for reason in reasons if reason))
 
 
 def _short(reason: str) -> str:
@@ -211,7 +275,3 @@ def _short(reason: str) -> str:
     text = " ".join(reason.split())
     text = (re.sub(r"\s*\([^()]*\)$", "", text) or text).rstrip(".")
     return text if len(text) <= REASON_LENGTH else f"{text[: REASON_LENGTH - 3].rstrip()}..."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

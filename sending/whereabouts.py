@@ -10,11 +10,13 @@ from django.contrib.humanize.templatetags.humanize import ordinal
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import SmtpAccount
+from accounts.reply import as_said
+from accounts.words import moment, number
 from sending import uncertain
 from sending.models import Batch, Pacing, QueuedEmail, SendLog
-from sending.waiting import clock
 
 Status = QueuedEmail.Status
 MOST_IN_LINE = 1000  # further back nobody counts
@@ -110,16 +112,13 @@ def _counted(statement: str, mails: list[QueuedEmail]) -> dict[int, int]:
 
 def _tell(mail: QueuedEmail, attempt: SendLog | None, known: _Known) -> Told:
     is_new = attempt is not None and mail.status == Status.SENDING and attempt.batch_id == mail.batch_id
-    said = reply(attempt) if attempt and (is_new or not mail.last_reply) else mail.last_reply
+    said = mail.last_reply
+    if attempt and (is_new or not said):
+        said = as_said(attempt.code, attempt.enhanced_code, attempt.text)
     at = attempt.at if attempt else mail.finished_at
     if mail.status in (Status.CANCELLED, Status.SUPPRESSED):
         at = mail.finished_at
     return Told(mail, attempt, at, said, _why(mail, attempt if is_new else None, known))
-
-
-def reply(attempt: SendLog) -> str:
-    """Code, enhanced code and text, as the server said them."""
-    return " ".join(str(part) for part in (attempt.code, attempt.enhanced_code, attempt.text) if part)
 
 
 def _why(mail: QueuedEmail, logged: SendLog | None, known: _Known) -> str:
@@ -142,7 +141,7 @@ def _held(known: _Known) -> list[str]:
     if campaign["status"] == "cancelled":
         return [_("about to be cancelled")]
     if start and start > known.now:
-        return [_("the campaign starts %s") % clock(start, known.now)]
+        return [_("the campaign starts %s") % moment(start, known.now)]
     if not known.alive:
         return [_("sending is not running")]
     resting = _resting(known)
@@ -159,9 +158,14 @@ def _resting(known: _Known) -> str:
     ends = [(one["paused_until"] or one["next_free_at"], one) for one in enabled if _goes_on(one)]
     if not ends:
         names = ", ".join(f"“{one['name']}”" for one in enabled)
-        return _("account %s rests until somebody mends it") % names
+        text = ngettext(
+            "account %s rests until somebody mends it",
+            "accounts %s rest until somebody mends them",
+            len(enabled),
+        )
+        return text % names
     until, first = min(ends, key=lambda end: end[0])
-    told = {"account": first["name"], "until": clock(until, known.now), "count": len(enabled)}
+    told = {"account": first["name"], "until": moment(until, known.now), "count": number(len(enabled))}
     if len(enabled) == 1:
         return _("account “%(account)s” rests, goes on %(until)s") % told
     return _("all %(count)s accounts rest, “%(account)s” goes on first, %(until)s") % told
@@ -175,22 +179,19 @@ def _goes_on(account: dict[str, Any]) -> bool:
 def _in_line(mail: QueuedEmail, known: _Known) -> list[str]:
     ahead = known.in_line.get(mail.pk, 0)
     if ahead >= MOST_IN_LINE:
-        place = _("more than %s go before it") % f"{MOST_IN_LINE:,}"
+        place = _("more than %s go before it") % number(MOST_IN_LINE)
     else:
         place = _("%s in line") % ordinal(ahead + 1) if ahead else _("next in line")
     if earlier := known.campaign["ahead"]:
-        return (
-            [place, _("after %(count)s other campaigns") % {"count": earlier}]
-            if earlier > 1
-            else [place, _("after another campaign")]
-        )
+        text = ngettext("after another campaign", "after %(count)s other campaigns", earlier)
+        return [place, text % {"count": number(earlier)}]
     return [place]
 
 
 def _in_batch(mail: QueuedEmail, logged: SendLog | None, known: _Known) -> str:
     told: dict[str, Any] = {"batch": mail.batch_id, "place": ordinal(known.in_batch.get(mail.pk, 0) + 1)}
     if logged:
-        told["outcome"] = str(logged.get_outcome_display()).lower()
+        told["outcome"] = logged.get_outcome_display()
         return _("%(outcome)s; counted when batch %(batch)s ends") % told
     if mail.batch_id is not None and known.started.get(mail.batch_id) is None:
         return _("in batch %(batch)s, which waits for a worker") % told
@@ -203,5 +204,5 @@ def _retry(mail: QueuedEmail, known: _Known) -> str:
     told: dict[str, Any] = {"number": mail.attempts, "most": known.max_retries}
     if mail.next_attempt_at is None or mail.next_attempt_at <= known.now:
         return _("retry is due (%(number)s of %(most)s)") % told
-    told["at"] = clock(mail.next_attempt_at, known.now)
+    told["at"] = moment(mail.next_attempt_at, known.now)
     return _("retry %(at)s (%(number)s of %(most)s)") % told

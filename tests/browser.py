@@ -16,12 +16,19 @@ from tests.cluster import ROOT
 CHROMIUM = "/usr/bin/chromium"
 AXE = ROOT / "tests/vendor/axe-core-4.14.1/axe.min.js"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+LOOKS = (("light", WIDE), ("dark", WIDE), ("light", NARROW))
 # A page that the policy stops reports it as an event before the console tells it.
 LISTEN = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
     window.violations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sourceFile ?? ""}`));
 """
+# Links and buttons fade into the colours of another scheme.
+COLOURS_STAND = """() => {
+    document.body.offsetWidth;  // so that the fading has begun
+    const fading = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    return Promise.allSettled(fading.map((one) => one.finished)).then(() => null);
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +67,9 @@ def open_page(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
             context.add_cookies([_session_cookie(user, live_server.url)])
         context.add_init_script(LISTEN)
         page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if _is_bad(message) else None)
+        page.on(
+            "console", lambda message: complaints.append(message.text) if _is_bad(message, page) else None
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         pages.append(page)
         return page
@@ -79,9 +88,13 @@ def page(open_page: Callable[..., Any], transactional_db: None, django_user_mode
     return open_page(django_user_model.objects.create_superuser("maria"))
 
 
-def _is_bad(message: Any) -> bool:
-    """An error, but not that a letter's script was stopped by its sandbox: that is wanted."""
-    return message.type == "error" and not message.text.startswith("Blocked script execution in")
+def _is_bad(message: Any, page: Any) -> bool:
+    """An error, but not that a letter's script was stopped by its sandbox, which is wanted, and not that
+    the page itself was answered by an error, which is there to be looked at."""
+    is_page = message.text.startswith("Failed to load resource") and message.location.get("url") == page.url
+    return (
+        message.type == "error" and not message.text.startswith("Blocked script execution in") and not is_page
+    )
 
 
 def _session_cookie(user: Any, url: str) -> dict[str, str]:
@@ -93,10 +106,23 @@ def _session_cookie(user: Any, url: str) -> dict[str, str]:
     return {"name": settings.SESSION_COOKIE_NAME, "value": str(session.session_key), "url": url}
 
 
+def assert_accessible_in_every_look(page: Any) -> None:
+    """The page as it is shown now: wide and narrow, light and dark. Nothing is wider than the window."""
+    for colour_scheme, viewport in LOOKS:
+        page.emulate_media(color_scheme=colour_scheme)
+        page.set_viewport_size(viewport)
+        page.evaluate(COLOURS_STAND)
+        assert_accessible(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} {viewport}"
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(WIDE)
+
+
 def assert_accessible(page: Any) -> None:
     """axe-core finds no serious or critical issue on the page as it is shown now."""
     # Through the debugger's protocol, which the page's policy does not bind.
-    page.evaluate(Path(AXE).read_text())
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Path(AXE).read_text())
     found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")["violations"]
     serious = [
         f"{issue['id']}: {issue['help']}: {node['target']} {node.get('failureSummary', '')}"

@@ -2,6 +2,7 @@
 
 import signal
 
+import hypothesis
 import pytest
 from django.conf import settings
 
@@ -14,9 +15,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 pytest_plugins = ["tests.smtp_fixtures", "tests.imap_fixtures", "tests.browser"]
 
 
+# How long an example takes says nothing: the machine may be busy with other tests.
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
+
+
 def pytest_configure() -> None:
-    """Passwords of staff are kept as any, but hashed in no time: a real hash takes half a second each."""
+    """Spares each test what takes long and tells nothing: a slow hash, a list of all static files."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = True  # finds a static file when it is asked for
 
 
 # Which of them lives is judged by time: one after the other, while other workers run the other tests.

@@ -53,6 +53,19 @@ def make_sent(campaign, account, count, age=timedelta(0)):
         )
 
 
+def log(mail: QueuedEmail, outcome: str, account, scope: str = "recipient", **fields) -> SendLog:
+    """A ledger row of the mail: a refusal for the moment, where the fields say nothing else."""
+    values = {"phase": "rcpt", "code": 450, "enhanced_code": "4.2.1", "text": "Busy", "duration": 0.1}
+    return SendLog.objects.create(
+        queued_email=mail,
+        batch=make_batch(),
+        account=account,
+        outcome=outcome,
+        scope=scope,
+        **values | fields,
+    )
+
+
 def queued(name="News", **fields):
     return make_campaign(name=name, **{"status": "sending", "queued_at": timezone.now(), **fields})
 

@@ -267,7 +267,7 @@ def test_every_cause_can_be_written():
     account = SmtpAccount(host="smtp.sender.example")
     for cause in CAUSES:
         assert "{" not in (cause.problem + cause.cure).format(
-            **dict.fromkeys(("host", "port", "username", "phase", "text", "how_to"), "x")
+            **dict.fromkeys(("host", "port", "username", "phase", "text", "how_to", "ports"), "x")
         )
     assert explain(account, SmtpFailure(Phase.CONNECT, "never seen")).problem
 

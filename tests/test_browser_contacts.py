@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from campaigns.models import Contact, ContactList, Import
 from sending.models import Suppression
-from tests.browser import NARROW, assert_accessible
+from tests.browser import assert_accessible_in_every_look
 from tests.factories import make_campaign, make_list
 from tests.queue_rows import make_queue
 
@@ -16,29 +16,19 @@ FILE = {
     "buffer": "Gast;Adresse;Stadt\nJörg Maier;joerg@example.com;Köln\nBen;ben@;Bonn\n"
     "Ida;ida@example.com;\nIda;IDA@example.com;Kiel\n".encode("cp1252"),
 }
-LOOKS = {"light": {}, "dark": {"color_scheme": "dark"}, "narrow": {"viewport": NARROW}}
 
 
-def assert_fits(page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
-
-
-@pytest.mark.parametrize("options", LOOKS.values(), ids=LOOKS)
-def test_a_file_is_uploaded_mapped_checked_and_imported_without_reloading_by_hand(
-    open_page, django_user_model, start_cluster, options
-):
+def test_a_file_is_uploaded_mapped_checked_and_imported_without_reloading_by_hand(page, start_cluster):
     start_cluster()
-    page = open_page(django_user_model.objects.create_superuser("maria"), **options)
     page.goto(reverse("admin:campaigns_contact_changelist"))
     page.get_by_role("link", name="Import contacts").last.click()
-    assert_accessible(page)
+    assert_accessible_in_every_look(page)
     page.get_by_label("File").set_input_files(FILE)
     page.get_by_label("Name of the new list").fill("Guests")
     page.get_by_role("button", name="Go on").click()
 
     page.get_by_text("windows-1252").wait_for()
-    assert_accessible(page)
-    assert_fits(page)
+    assert_accessible_in_every_look(page)
     page.get_by_role("combobox", name="Gast", exact=True).select_option("Name")
     page.get_by_role("combobox", name="Adresse", exact=True).select_option("E-mail address")
     page.get_by_label("Merge field of Stadt").fill("home town")
@@ -47,8 +37,7 @@ def test_a_file_is_uploaded_mapped_checked_and_imported_without_reloading_by_han
     page.get_by_text("The file was checked.").wait_for()
     assert page.get_by_role("row", name="New contacts 2").is_visible()
     assert page.get_by_role("row", name="3 ben@").is_visible()
-    assert_accessible(page)
-    assert_fits(page)
+    assert_accessible_in_every_look(page)
     assert not Contact.objects.exists()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the refused rows").click()
@@ -56,7 +45,7 @@ def test_a_file_is_uploaded_mapped_checked_and_imported_without_reloading_by_han
     page.get_by_role("button", name="Import", exact=True).click()
 
     page.get_by_text("The file was imported.").wait_for()
-    assert_accessible(page)
+    assert_accessible_in_every_look(page)
     page.get_by_role("link", name="See the contacts of Guests").click()
     page.get_by_role("link", name="joerg@example.com").wait_for()
     ida = Contact.objects.get(email="ida@example.com")
@@ -71,7 +60,7 @@ def test_the_progress_of_an_import_is_seen_again_after_leaving_the_page(page, st
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Check the file").click()
     page.get_by_text("No worker is running, so it waits.").wait_for()
-    assert_accessible(page)
+    assert_accessible_in_every_look(page)
     page.goto(reverse("admin:index"))
 
     start_cluster()
@@ -80,20 +69,16 @@ def test_the_progress_of_an_import_is_seen_again_after_leaving_the_page(page, st
     page.get_by_text("The file was checked.").wait_for(timeout=60_000)
 
 
-@pytest.mark.parametrize("options", LOOKS.values(), ids=LOOKS)
-def test_one_persons_page_and_the_lists_are_accessible(open_page, django_user_model, options):
+def test_one_persons_page_and_the_lists_are_accessible(page):
     everybody = make_list(3, name="Customers")
     campaign = make_campaign(everybody, name="Spring")
     contact = everybody.contacts.earliest("id")
     (mail,) = make_queue(campaign, "failed", contact=contact, last_reply="550 5.1.1 No such user here")
     type(mail).objects.update(email=contact.email)
     Suppression.objects.create(email=contact.email, reason="bounced", source="campaign 1")
-    page = open_page(django_user_model.objects.create_superuser("maria"), **options)
-
     page.goto(reverse("admin:campaigns_contact_change", args=[contact.pk]))
     assert page.get_by_text("550 5.1.1 No such user here").is_visible()
-    assert_accessible(page)
-    assert_fits(page)
+    assert_accessible_in_every_look(page)
     page.get_by_role("button", name="Allow mail again").click()
     page.get_by_text("Not suppressed").wait_for()
     lists = reverse("admin:campaigns_contactlist_change", args=[ContactList.objects.get().pk])
@@ -104,5 +89,4 @@ def test_one_persons_page_and_the_lists_are_accessible(open_page, django_user_mo
     ]
     for url in [lists, suppress, *changelists]:
         page.goto(url)
-        assert_accessible(page)
-        assert_fits(page)
+        assert_accessible_in_every_look(page)

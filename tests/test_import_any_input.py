@@ -15,7 +15,7 @@ from campaigns.models import Contact
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=80)
 rows_of_text = st.lists(st.tuples(texts, texts), min_size=1, max_size=8)
-limited = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+limited = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def stored() -> list[tuple[str, dict[str, str]]]:

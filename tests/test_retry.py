@@ -68,9 +68,13 @@ def test_three_retries_follow_the_first_attempt_and_then_it_has_failed(campaign)
 
 
 def test_a_refusal_about_the_account_costs_no_attempt(campaign):
-    for _ in range(6):
-        attempt_all(replies.TRY_LATER)
+    attempt_all(replies.TRY_LATER)
     assert states() == [("pending", 0)] * 2
+    for _ in range(5):
+        attempt_all(replies.TRY_LATER)
+        assert states() == [("retry", 0)] * 2  # in a row: others go first
+        make_due()
+        retry_due()
 
 
 def test_no_more_come_back_than_the_accounts_have_left(campaign):

@@ -210,7 +210,7 @@ def open_connection():
         connection.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=lines.map(b"\r\n".join))
 def test_any_bytes_arrive_as_they_are_but_for_line_ends(open_connection, body):
     server, connection = open_connection

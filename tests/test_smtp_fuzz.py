@@ -102,7 +102,7 @@ odd_answers = st.builds(
 plans = st.dictionaries(st.sampled_from(sorted(USUAL)), odd_answers, min_size=1, max_size=2)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(answers=plans)
 @example({"data": Answer(b"354 go\r\n250 taken\r\n"), "dot": Answer(b"550 no\r\n")})
 @example({"rcpt": Answer(b"250 ok\r\n354 go\r\n250 taken\r\n"), "dot": Answer(b"", then="hang up")})

@@ -226,7 +226,7 @@ replies = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(replies, max_size=7), security=st.sampled_from(["none", "starttls", "tls"]))
 def test_whatever_a_server_says_the_conversation_ends_in_a_reply_or_a_failure(parts, security):
     with odd_server(says(*parts)) as port:

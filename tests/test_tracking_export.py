@@ -17,8 +17,7 @@ from sending import csv_export
 from sending.models import QueuedEmail
 from sending.selection import CHUNK, Selection
 from tests.factories import make_account, make_user
-from tests.queue_rows import make_queue, queued
-from tests.test_tracking_page import log
+from tests.queue_rows import log, make_queue, queued
 
 pytestmark = pytest.mark.django_db
 

@@ -13,25 +13,13 @@ from campaigns.models import Campaign
 from sending.models import Batch, QueuedEmail, SendLog
 from sending.selection import PAGE
 from tests.factories import make_account, make_campaign, make_user, set_pace
-from tests.queue_rows import beat, make_batch, make_queue, make_sent, queued
+from tests.queue_rows import beat, log, make_batch, make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
 
 
 def url(campaign: Campaign, name: str = "progress") -> str:
     return reverse(f"admin:campaigns_campaign_{name}", args=[campaign.pk])
-
-
-def log(mail: QueuedEmail, outcome: str, account, scope: str = "recipient", **fields) -> SendLog:
-    values = {"phase": "rcpt", "code": 450, "enhanced_code": "4.2.1", "text": "Busy", "duration": 0.1}
-    return SendLog.objects.create(
-        queued_email=mail,
-        batch=make_batch(),
-        account=account,
-        outcome=outcome,
-        scope=scope,
-        **values | fields,
-    )
 
 
 def shown(client: Client, campaign: Campaign, **query: str) -> dict[str, str]:
@@ -116,7 +104,7 @@ class TestWhyAMailWaits:
         mail = make_queue(campaign, "retry", 1, account, next_attempt_at=due, attempts=2)[0]
         told = why(admin_client, mail)
         assert told.startswith("retry ")
-        assert told.endswith(f"at {due:%H:%M} (2 of 3)")
+        assert told.endswith(f" {due:%H:%M} (2 of 3)")
 
     def test_an_account_that_rests(self, admin_client, campaign: Campaign) -> None:
         account = make_account()
@@ -142,7 +130,7 @@ class TestWhyAMailWaits:
         assert why(admin_client, mail) == "the campaign is paused"
         start = timezone.now() + timedelta(days=2)
         Campaign.objects.update(status="sending", pause_reason="", scheduled_at=start)
-        assert why(admin_client, mail).startswith("the campaign starts on ")
+        assert why(admin_client, mail).startswith("the campaign starts ")
         Campaign.objects.update(scheduled_at=None)
         beat(age=timedelta(hours=1))
         assert why(admin_client, mail) == "sending is not running"
@@ -160,7 +148,7 @@ class TestWhyAMailWaits:
         row = log(mails[0], "sent", account, "none", code=250, enhanced_code="2.0.0", text="OK 17")
         SendLog.objects.filter(pk=row.pk).update(batch=batch)
         assert [why(admin_client, mail) for mail in mails] == [
-            f"sent; counted when batch {batch.pk} ends",
+            f"Sent; counted when batch {batch.pk} ends",
             f"in batch {batch.pk}, in hand now",
             f"in batch {batch.pk}, 2nd in line",
             f"in batch {batch.pk}, 3rd in line",

@@ -102,9 +102,7 @@ def test_sending_again_asks_first_and_then_does_it(admin_client, mails):
 def test_mails_of_a_cancelled_campaign_are_not_sent_again_and_it_is_said(admin_client, mails):
     cancel_campaign(mails[0].campaign)
     response = act(admin_client, "send_again", mails[0], confirmed="yes")
-    assert "1 stay as they are: their campaign is cancelled, or they were resolved meanwhile." in said(
-        response
-    )
+    assert "1 stays as it is: its campaign is cancelled, or it was resolved meanwhile." in said(response)
     assert states(mails[0]) == ["uncertain"]
 
 
@@ -115,7 +113,7 @@ def test_looking_now_settles_what_is_there_and_tells_of_the_others(admin_client,
     response = act(admin_client, "look_now", there, missing, unasked)
     assert said(response) == [
         "Looked: 1 found in the Sent folder, 1 not there, 0 could not be looked for, 0 sent again.",
-        "1 can't be looked for: their accounts have no IMAP host.",
+        "1 email can't be looked for: its account has no IMAP host.",
     ]
     assert states(there, missing, unasked) == ["sent", "uncertain", "uncertain"]
     dovecot.stop()
@@ -167,7 +165,7 @@ def test_the_command_resolves_those_that_it_is_told(mails):
     assert run("--sent", mails[0].email) == "1 email counts as sent\n"
     assert run("--resend", mails[1].email) == "1 email goes out again\n"
     cancel_campaign(mails[2].campaign)
-    assert "1 stay as they are: their campaign is cancelled" in run("--resend", "--all")
+    assert "1 stays as it is: its campaign is cancelled" in run("--resend", "--all")
     assert states(mails[0], mails[2]) == ["sent", "uncertain"]
     with pytest.raises(CommandError, match="Say which"):
         run("--sent")

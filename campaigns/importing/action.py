@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any, BinaryIO
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from campaigns.importing import writing
 from campaigns.importing.cleaning import clean_email, clean_value
@@ -94,7 +95,7 @@ def checked_list_name(list_name: str) -> str:
     """The name as it is kept. Raises ImportRefused for one that is empty or too long."""
     name = clean_value(list_name)
     if not name or len(name) > MAX_LIST_NAME:
-        raise ImportRefused(f"Give the list a name of 1 to {MAX_LIST_NAME} characters.")
+        raise ImportRefused(_("Give the list a name of 1 to %(most)s characters.") % {"most": MAX_LIST_NAME})
     return name
 
 
@@ -109,11 +110,13 @@ def _stage(file: BinaryIO, report: ImportReport, fields: Sequence[str] | None) -
 
 def _open_table(file: BinaryIO) -> Table:
     if not file.seekable():
-        raise ImportRefused("The contacts must come from a file on disk. Save them to one and import that.")
+        raise ImportRefused(
+            _("The contacts must come from a file on disk. Save them to one and import that.")
+        )
     file.seek(0)
     start = file.read(8)
     if not start:
-        raise ImportRefused("The file is empty. Choose one with a header row and a row for each contact.")
+        raise ImportRefused(_("The file is empty. Choose one with a header row and a row for each contact."))
     return read_workbook(file) if is_workbook(start) else read_text(file)
 
 
@@ -123,14 +126,16 @@ def _columns_and_rows(
     rows = ((line, cells) for line, cells in table.rows if any(cell.strip() for cell in cells))
     first = next(rows, None)
     if first is None:
-        raise ImportRefused("The file is empty. Choose one with a header row and a row for each contact.")
+        raise ImportRefused(_("The file is empty. Choose one with a header row and a row for each contact."))
     line, cells = first
     if any(map(is_email_header, cells)) or not any(map(_is_address, cells)):
         return understand(cells), rows
     if len(cells) > 1:
         raise ImportRefused(
-            "The first row holds an address, not the names of the columns. "
-            "Put a row such as “email, name” above it and import again."
+            _(
+                "The first row holds an address, not the names of the columns. "
+                "Put a row such as “email, name” above it and import again."
+            )
         )
     return [Column(0, "", "email")], _with_first((line, cells), rows)
 
@@ -170,4 +175,4 @@ def _people(rows: Iterator[Row], columns: list[Column], report: ImportReport) ->
 
 
 def _refuse_only_a_header() -> None:
-    raise ImportRefused("The file holds only a header row. Add a row for each contact and import again.")
+    raise ImportRefused(_("The file holds only a header row. Add a row for each contact and import again."))

@@ -3,6 +3,7 @@
 import re
 
 import email_validator
+from django.utils.translation import gettext as _
 
 # Copied along from web pages and chats, and seen by nobody.
 INVISIBLE_ENDS = "\u200b\u200c\u200d\u2060\ufeff"
@@ -31,9 +32,9 @@ def clean_email(text: str) -> str:
     """
     address = clean_value(text).strip(INVISIBLE_ENDS).strip()
     if not address:
-        raise ValueError("The address is missing.")
+        raise ValueError(_("The address is missing."))
     if len(address) > 1000:
-        raise ValueError("The address is too long.")
+        raise ValueError(_("The address is too long."))
     checked = email_validator.validate_email(
         address,
         check_deliverability=False,

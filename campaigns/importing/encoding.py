@@ -4,7 +4,9 @@ import codecs
 from typing import BinaryIO
 
 from charset_normalizer import from_bytes
+from django.utils.translation import gettext_lazy as _lazy
 
+from accounts.words import number
 from campaigns.importing.limits import BLOCK, MAX_ROW
 from campaigns.importing.refusal import ImportRefused
 
@@ -20,11 +22,18 @@ LIKELIEST = "windows-1252"
 OTHERS = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp850"]
 SAMPLE = 8 * 1024
 
-BINARY = "This is no text file. Save it as CSV (UTF-8) or as an Excel workbook (.xlsx) and import that."
-ROW_TOO_LONG = (
-    f"The row that begins in line {{line:,}} is longer than {MAX_ROW:,} characters, so this is no list "
-    "with one contact a line, or a quotation mark in that line is never closed. Mend it and import again."
+BINARY = _lazy(
+    "This is no text file. Save it as CSV (UTF-8) or as an Excel workbook (.xlsx) and import that."
 )
+ROW_TOO_LONG = _lazy(
+    "The row that begins in line %(line)s is longer than %(most)s characters, so this is no list with one "
+    "contact a line, or a quotation mark in that line is never closed. Mend it and import again."
+)
+
+
+def row_too_long(line: int) -> ImportRefused:
+    """Of the row that begins in this line (from 1)."""
+    return ImportRefused(ROW_TOO_LONG % {"line": number(line), "most": number(MAX_ROW)})
 
 
 def find_encoding(file: BinaryIO) -> str:
@@ -54,7 +63,7 @@ def _text_that_is_no_utf8(file: BinaryIO) -> bytes | None:
         line += block.count(b"\n")
         open_line = open_line + len(block) if end < 0 else len(block) - end - 1
         if open_line > 4 * MAX_ROW:  # a character takes four bytes at most
-            raise ImportRefused(ROW_TOO_LONG.format(line=line))
+            raise row_too_long(line)
         is_utf8 = is_utf8 and _decodes(decoder, block)
         if len(sample) < SAMPLE and not block.isascii():
             sample += b"\n".join(part for part in block.splitlines() if not part.isascii())

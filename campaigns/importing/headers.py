@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from campaigns.importing.cleaning import clean_name
 from campaigns.importing.limits import MAX_COLUMNS
 from campaigns.importing.refusal import ImportRefused
@@ -43,8 +45,8 @@ USUAL_NAMES = {
         """,
 }
 FIELD_BY_NAME = {spelling: field for field, names in USUAL_NAMES.items() for spelling in names.split()}
-# Names that the import itself fills, or that mean something of their own in Liquid.
 IGNORED = ""  # the field of a column that a person left out
+# Names that the import itself fills, or that mean something of their own in Liquid.
 TAKEN = {"email", "name", "first_name", "last_name"}
 LIQUID_WORDS = {
     *("and", "blank", "contains", "else", "empty", "false", "for", "if", "in", "nil", "not", "null"),
@@ -84,7 +86,8 @@ def suggest_columns(headers: Sequence[str]) -> list[Column]:
     headers = _without_empty_end([clean_name(header) for header in headers])
     if len(headers) > MAX_COLUMNS:
         raise ImportRefused(
-            f"The file has more than {MAX_COLUMNS} columns. Keep those that the mails need and import again."
+            _("The file has more than %(most)s columns. Keep those that the mails need and import again.")
+            % {"most": MAX_COLUMNS}
         )
     known = _known_columns(headers)
     used = set(TAKEN)
@@ -102,7 +105,8 @@ def choose_columns(headers: Sequence[str], fields: Sequence[str]) -> list[Column
     headers = _without_empty_end([clean_name(header) for header in headers])
     if len(headers) != len(fields):
         raise ImportRefused(
-            f"The file has {len(headers)} columns, and {len(fields)} were mapped. Upload it again."
+            _("The file has %(columns)s columns, and %(fields)s were mapped. Upload it again.")
+            % {"columns": len(headers), "fields": len(fields)}
         )
     check_fields(fields)
     return [Column(index, header, fields[index]) for index, header in enumerate(headers)]
@@ -112,15 +116,16 @@ def check_fields(fields: Sequence[str]) -> None:
     """Raises ImportRefused unless exactly one column fills "email", and no two the same field."""
     used = [field for field in fields if field != IGNORED]
     if used.count("email") != 1:
-        raise ImportRefused("Choose exactly one column that holds the e-mail addresses.")
+        raise ImportRefused(_("Choose exactly one column that holds the e-mail addresses."))
     twice = sorted({field for field in used if used.count(field) > 1})
     if twice:
         raise ImportRefused(
-            f"Two columns can't fill the same field: {', '.join(twice)}. Ignore or rename one."
+            _("Two columns can't fill the same field: %(twice)s. Ignore or rename one.")
+            % {"twice": ", ".join(twice)}
         )
     for field in used:
         if field not in TAKEN and merge_field(field) != field[:60].rstrip("_"):
-            raise ImportRefused(f"“{field[:60]}” can't be the name of a merge field.")
+            raise ImportRefused(_("“%(field)s” can't be the name of a merge field.") % {"field": field[:60]})
 
 
 def merge_field(name: str) -> str:
@@ -148,10 +153,13 @@ def _only_column_that_speaks_of_email(headers: Sequence[str]) -> int | None:
 
 
 def _refuse_without_email(headers: Sequence[str]) -> None:
-    names = ", ".join(f"“{header[:60]}”" for header in headers[:20] if header) or "none with a name"
+    names = ", ".join(f"“{header[:60]}”" for header in headers[:20] if header) or _("none with a name")
     raise ImportRefused(
-        "No column is known to hold the e-mail addresses. Name one of them “email” in the first row "
-        f"and import again. Columns found: {names}."
+        _(
+            "No column is known to hold the e-mail addresses. Name one of them “email” in the first row "
+            "and import again. Columns found: %(names)s."
+        )
+        % {"names": names}
     )
 
 

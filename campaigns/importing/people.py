@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
+from accounts.words import number
 from campaigns.importing.cleaning import clean_email, clean_name, clean_value
 from campaigns.importing.headers import IGNORED, Column
 from campaigns.importing.limits import MAX_VALUE
@@ -32,7 +35,7 @@ def read_person(line: int, cells: Sequence[str], columns: Sequence[Column]) -> P
         _check_shape(cells, columns)
         address = clean_email(email)
         if len(name) > MAX_NAME:
-            raise ValueError(f"The name is longer than {MAX_NAME} characters.")
+            raise ValueError(_("The name is longer than %(most)s characters.") % {"most": MAX_NAME})
     except ValueError as error:
         return RefusedRow(line, clean_name(email)[:200], str(error))
     return Person(line, address, name, _attributes(values))
@@ -41,12 +44,18 @@ def read_person(line: int, cells: Sequence[str], columns: Sequence[Column]) -> P
 def _check_shape(cells: Sequence[str], columns: Sequence[Column]) -> None:
     if any(cell.strip() for cell in cells[len(columns) :]):
         raise ValueError(
-            f"The row has {len(cells)} values for {len(columns)} columns; "
-            "a value that holds the delimiter needs quotation marks around it."
+            _(
+                "The row has %(values)s values for %(columns)s columns; a value that holds the delimiter "
+                "needs quotation marks around it."
+            )
+            % {"values": len(cells), "columns": len(columns)}
         )
     for column in columns:
         if column.field != IGNORED and column.index < len(cells) and len(cells[column.index]) > MAX_VALUE:
-            raise ValueError(f"The value of “{column.header}” is longer than {MAX_VALUE:,} characters.")
+            raise ValueError(
+                _("The value of “%(header)s” is longer than %(most)s characters.")
+                % {"header": column.header, "most": number(MAX_VALUE)}
+            )
 
 
 def _attributes(values: dict[str, str]) -> dict[str, str]:

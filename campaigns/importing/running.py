@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _lazy
+
 from campaigns.importing.action import check_file, write_file
 from campaigns.importing.report import ImportReport
 from campaigns.models import Import
@@ -11,11 +13,11 @@ from sending.longwork.running import Progress
 State = Import.State
 READING = 60  # percent of the progress bar for reading the file; each step of writing has STEP
 STEP = 10
-GIVEN_UP = (
+GIVEN_UP = _lazy(
     "The worker ended three times in the midst of this file, and nothing was changed. Split the file and "
     "import its parts; if that fails, too, see the worker's log."
 )
-FAILED = "The import failed (%s), and nothing was changed."
+FAILED = _lazy("The import failed (%s), and nothing was changed.")
 
 
 def run(imported: Import, progress: Progress) -> dict[str, Any]:

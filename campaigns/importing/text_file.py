@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from campaigns.importing.encoding import ROW_TOO_LONG, find_encoding
+from django.utils.translation import gettext as _
+
+from accounts.words import number
+from campaigns.importing.encoding import find_encoding, row_too_long
 from campaigns.importing.headers import is_email_header
 from campaigns.importing.limits import BLOCK, MAX_ROW
 from campaigns.importing.refusal import ImportRefused
@@ -26,7 +29,11 @@ def read_text(file: BinaryIO) -> Table:
         raise _undecodable(encoding) from error
     delimiter = find_delimiter(head)
     rows = _read_rows(_Lines(_open(file, encoding)), delimiter, encoding)
-    return Table(f"text, {encoding}, delimiter {DELIMITERS[delimiter]}", rows)
+    return Table(
+        _("text, %(encoding)s, delimiter %(delimiter)s")
+        % {"encoding": encoding, "delimiter": DELIMITERS[delimiter]},
+        rows,
+    )
 
 
 def find_delimiter(head: str) -> str:
@@ -90,7 +97,7 @@ class _Lines:
         self.lines += 1
         self.row_size += len(line)
         if self.row_size > MAX_ROW:
-            raise ImportRefused(ROW_TOO_LONG.format(line=self.row_start))
+            raise row_too_long(self.row_start)
         return line
 
 
@@ -102,8 +109,11 @@ def _read_rows(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[i
             cells = next(reader, None)
         except csv.Error as error:
             raise ImportRefused(
-                f"The row that begins in line {lines.row_start:,} can't be read ({error}). Most often "
-                "a quotation mark in it is never closed. Mend that line and import the file again."
+                _(
+                    "The row that begins in line %(line)s can't be read (%(error)s). Most often a "
+                    "quotation mark in it is never closed. Mend that line and import the file again."
+                )
+                % {"line": number(lines.row_start), "error": error}
             ) from error
         except UnicodeError as error:
             raise _undecodable(encoding) from error
@@ -111,8 +121,11 @@ def _read_rows(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[i
             return
         if lines.ended:  # csv.reader asks for more in the midst of a row only inside quotes
             raise ImportRefused(
-                f"A quotation mark in the row that begins in line {lines.row_start:,} is never closed, "
-                "so all lines after it would be lost in one value. Close it and import the file again."
+                _(
+                    "A quotation mark in the row that begins in line %(line)s is never closed, so all "
+                    "lines after it would be lost in one value. Close it and import the file again."
+                )
+                % {"line": number(lines.row_start)}
             )
         if lines.row_start > 1 or not SEP_LINE.fullmatch(delimiter.join(cells)):
             yield lines.row_start, cells
@@ -120,5 +133,9 @@ def _read_rows(lines: _Lines, delimiter: str, encoding: str) -> Iterator[tuple[i
 
 def _undecodable(encoding: str) -> ImportRefused:
     return ImportRefused(
-        f"The file looks like {encoding} but holds bytes that are none. Save it as CSV UTF-8 and import that."
+        _(
+            "The file looks like %(encoding)s but holds bytes that are none. Save it as CSV UTF-8 and "
+            "import that."
+        )
+        % {"encoding": encoding}
     )

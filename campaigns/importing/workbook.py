@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import openpyxl
+from django.utils.translation import gettext_lazy as _
 
 from campaigns.importing.limits import (
     BLOCK,
@@ -27,12 +28,12 @@ ENCRYPTED = "EncryptedPackage".encode("utf-16-le")  # [MS-OFFCRYPTO] 2.3.4.4
 READ_WHOLE = (".xml", ".rels")
 ROW_TAG = re.compile(rb"<(?:\w+:)?row[\s>/]")
 
-BROKEN = (
+BROKEN = _(
     "The workbook can't be read: it is damaged or is no Excel workbook. Save it again as .xlsx or as CSV."
 )
-OLD = "This is an old Excel file (.xls). Open it, save it as .xlsx or as CSV UTF-8, and import that."
-LOCKED = "The workbook is protected by a password. Save it without one and import it again."
-TOO_BIG = "The workbook is far larger inside than a list of contacts. Save only the list as CSV UTF-8."
+OLD = _("This is an old Excel file (.xls). Open it, save it as .xlsx or as CSV UTF-8, and import that.")
+LOCKED = _("The workbook is protected by a password. Save it without one and import it again.")
+TOO_BIG = _("The workbook is far larger inside than a list of contacts. Save only the list as CSV UTF-8.")
 
 
 def is_workbook(start: bytes) -> bool:

@@ -139,11 +139,6 @@ class Dovecot:
             return (self.home / "log").read_text(errors="replace")
         return ""
 
-    def change_password(self, user: str, password: str) -> None:
-        """From the next log-in on."""
-        self.users = {**self.users, user: password}
-        self._write_passwords()
-
     def file_sent(self, user: str, message: bytes, folder: str | None = None) -> None:
         """Puts a copy of an accepted message into the user's (first) Sent folder, as Gmail does.
 
@@ -158,11 +153,6 @@ class Dovecot:
             os.fsync(file.fileno())
         self._give(temporary)
         temporary.rename(maildir / "new" / name)
-
-    def sent_messages(self, user: str, folder: str | None = None) -> list[bytes]:
-        """All messages in the user's (first) Sent folder."""
-        maildir = self._maildir(user, folder or self.folders[0])
-        return [file.read_bytes() for part in ("new", "cur") for file in (maildir / part).iterdir()]
 
     def _maildir(self, user: str, folder: str) -> Path:
         """A folder's directory (Maildir++), made where it is not there yet."""

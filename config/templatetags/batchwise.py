@@ -1,9 +1,12 @@
 """Template tags of the whole project: {% load batchwise %}."""
 
+from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.text import capfirst
 
+from accounts import words
 from config import navigation
 
 register = template.Library()
@@ -15,6 +18,27 @@ def navigation_sections(context: template.Context) -> list[tuple[Any, list[navig
     request = context.get("request")
     path = request.path if request else ""
     return navigation.sections(context.get("available_apps") or (), path)
+
+
+@register.simple_tag(takes_context=True)
+def page_title(context: template.Context) -> Any:
+    """The page's title; of a list its plain name, where the admin would say "Select contact to change"."""
+    title, changelist = context.get("title", ""), context.get("cl")
+    if changelist is not None and title == changelist.title:
+        return capfirst(changelist.opts.verbose_name_plural)
+    return title
+
+
+@register.filter
+def moment(at: datetime | None) -> str:
+    """A moment as it is told everywhere: "today 14:05"; "" where there is none."""
+    return words.moment(at) if at else ""
+
+
+@register.filter
+def moment_with_seconds(at: datetime | None) -> str:
+    """The same, "today 14:05:09": where things follow each other closely."""
+    return words.moment(at, seconds=True) if at else ""
 
 
 @register.filter

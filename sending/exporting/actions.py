@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import translation
+from django.utils.translation import gettext_lazy as _lazy
 
 from sending import csv_export
 from sending.exporting.models import Export
@@ -18,8 +19,8 @@ from sending.longwork.running import HELD_NO_MORE, Progress
 
 logger = logging.getLogger(__name__)
 KEEP = timedelta(days=7)  # then an export is removed with its file
-GIVEN_UP = "The worker ended three times while it made this file. See the worker's log."
-FAILED = "The file could not be made (%s). See the worker's log."
+GIVEN_UP = _lazy("The worker ended three times while it made this file. See the worker's log.")
+FAILED = _lazy("The file could not be made (%s). See the worker's log.")
 
 
 @transaction.atomic

@@ -11,11 +11,11 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.formats import date_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.columns import moment_column
 from accounts.words import number
 from sending import csv_export
 from sending.exporting import actions
@@ -182,6 +182,4 @@ class ExportAdmin(admin.ModelAdmin):
     def file(self, export: Export) -> str:
         return filesizeformat(export.size) if export.size else "–"
 
-    @admin.display(description=_("when"))
-    def created(self, export: Export) -> str:
-        return date_format(export.created_at, "SHORT_DATETIME_FORMAT")
+    created = moment_column("created_at", _("when"))

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO
 
+from django.utils.translation import gettext as _
+
 from sending.longwork.running import WorkRefused
 
 CHUNK = 1024 * 1024  # bytes in one row
@@ -31,6 +33,6 @@ def kept_file(work: Any) -> Iterator[BinaryIO]:
         for content in pieces(work):
             file.write(content)
         if file.tell() != work.size:
-            raise WorkRefused("The file is not kept any more. Upload it again.")
+            raise WorkRefused(_("The file is not kept any more. Upload it again."))
         file.seek(0)
         yield file

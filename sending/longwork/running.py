@@ -20,6 +20,7 @@ from uuid import uuid4
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils.functional import Promise
 from django_q.tasks import async_task
 
 from sending import drain
@@ -77,8 +78,8 @@ class Kind:
 
     model: type[LongWork]
     do: Callable[[Any, Progress], dict[str, Any]]
-    given_up: str
-    failed: str
+    given_up: str | Promise
+    failed: str | Promise
     refused: Callable[[Any], None] = _nothing
     tidy: Callable[[], int] = lambda: 0
 
@@ -113,7 +114,7 @@ def run_next() -> LongWork | None:
     except Exception as error:
         name = type(error).__name__
         logger.error("%s failed: %s", _named(work), name)  # its text may hold addresses
-        _refuse(kind, work, kind.failed % name)
+        _refuse(kind, work, str(kind.failed) % name)
     work.refresh_from_db()
     return work
 
@@ -149,7 +150,7 @@ def _claim() -> tuple[Kind, Any] | None:
     for kind in KINDS:
         _in_work(kind).filter(lease__lt=Now()).update(**HELD_NO_MORE)
         for work in _in_work(kind).filter(slot=None, attempts__gte=MOST_ATTEMPTS):
-            _refuse(kind, work, kind.given_up)
+            _refuse(kind, work, str(kind.given_up))
     if any(_in_work(kind).filter(slot=1).exists() for kind in KINDS):
         return None
     waiting = [(kind, first) for kind in KINDS if (first := _in_work(kind).order_by("id").first())]

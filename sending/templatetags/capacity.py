@@ -27,7 +27,7 @@ def coming_of_all() -> coming.Coming:
 @register.filter
 def limit_in_words(held_by: str) -> str:
     """What people call the limit that holds an account: "24 h limit"."""
-    return LIMITS.get(held_by, held_by)
+    return str(LIMITS.get(held_by, held_by))
 
 
 @register.filter

@@ -39,7 +39,7 @@ class Command(BaseCommand):
         count = resolve([mail.pk for mail in mails])
         said = _told(count, as_sent=options["sent"])
         if left := len(mails) - count:
-            said += f"; {left:,} stay as they are: {actions.WHY_LEFT}"
+            said += f"; {actions.told_left(left)}"
         return said
 
     def _chosen(self, options: dict[str, Any]) -> list[QueuedEmail]:

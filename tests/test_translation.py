@@ -1,0 +1,126 @@
+"""All words can be translated: they are extracted, and a language that is added shows on the screens."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.test import override_settings
+from django.urls import reverse
+from django.utils import timezone, translation
+
+from config.environment import languages
+from sending.waiting import Account, Campaign, Facts, why_it_waits
+from tests.factories import make_account
+from tests.queue_rows import beat, make_queue, queued
+
+LANGUAGE = "eo"  # nobody has translated the program into it, nor Django's admin wholly
+# As they stand in the sources; for the test, what they are in the other language.
+SENTENCES = {
+    "Sending is running.": "Sendado funkcias.",
+    "Dashboard": "Panelo",
+    "Campaigns and contacts": "Kampanjoj kaj kontaktoj",
+    "Pending": "Atendas",
+    "progress": "progreso",
+    "Send campaign": "Sendu kampanjon",
+    "today %(time)s": "hodiaŭ %(time)s",
+    "%(accounts)s (next frees %(at)s)": "%(accounts)s (libera %(at)s)",
+    "The provider wants an app password: make one and enter it.": "La provizanto volas pasvorton.",
+    "The certificate of {host} has expired.": "La atestilo de {host} eksvalidiĝis.",
+    "Most mails in a batch.": "Plej multaj leteroj.",
+    "The file is empty. Choose one with a header row and a row for each contact.": "La dosiero malplenas.",
+    "These are the first 100.": "Jen la unuaj 100.",
+    "There is no such page": "Ne estas tia paĝo",
+}
+PLURALS = {
+    "%(count)s waiting: %(reasons)s": ("%(count)s atendas: %(reasons)s", "%(count)s atendas: %(reasons)s"),
+    "%(count)s account has used its 24 h limit": (
+        "%(count)s konto uzis sian limon",
+        "%(count)s kontoj uzis sian limon",
+    ),
+    "Queued %(count)s email for sending": ("%(count)s letero vicigita", "%(count)s leteroj vicigitaj"),
+}
+
+
+@pytest.fixture(scope="module")
+def locale(tmp_path_factory):
+    """A folder with the language, extracted from the sources and translated as far as the tests need."""
+    folder = tmp_path_factory.mktemp("locale")
+    catalogue = folder / LANGUAGE / "LC_MESSAGES/django.po"
+    with override_settings(LOCALE_PATHS=[folder]):
+        call_command("makemessages", locale=[LANGUAGE], verbosity=0)
+        extracted = catalogue.read_text()
+        catalogue.write_text(translated(extracted))
+        call_command("compilemessages", locale=[LANGUAGE], verbosity=0)
+    return folder, extracted
+
+
+def translated(catalogue: str) -> str:
+    for one, other in SENTENCES.items():
+        catalogue = replaced(catalogue, rf'(msgid {joined(one)}\n)msgstr ""\n', rf'\1msgstr "{other}"\n')
+    for one, (first, second) in PLURALS.items():
+        pattern = rf'(msgid {joined(one)}\nmsgid_plural (?:".*"\n)+)msgstr\[0\] ""\nmsgstr\[1\] ""\n'
+        catalogue = replaced(catalogue, pattern, rf'\1msgstr[0] "{first}"\nmsgstr[1] "{second}"\n')
+    return catalogue.replace("#, fuzzy\n", "")
+
+
+def joined(text: str) -> str:
+    """A pattern of the text as it may be broken over lines."""
+    return r'(?:""\n)?"' + r'(?:"\n")?'.join(re.escape(part) for part in re.split(r"(?<= )", text)) + '"'
+
+
+def replaced(catalogue: str, pattern: str, by: str) -> str:
+    changed, count = re.subn(pattern, by, catalogue)
+    assert count == 1, f"Extracted {count} times: {pattern}"
+    return changed
+
+
+@pytest.fixture
+def other_language(locale, settings):
+    settings.LOCALE_PATHS = [locale[0]]
+    settings.LANGUAGES = languages(locale[0])
+
+
+def test_nothing_of_ours_alone_stands_in_the_catalogue(locale):
+    sources = set(re.findall(r"^#: ([^:\n]+):", locale[1], re.MULTILINE))
+    rooms = ("accounts/", "campaigns/", "config/", "sending/", "templates/")
+    assert sources
+    assert {source for source in sources if not source.startswith(rooms)} == set()
+
+
+def test_a_language_that_is_translated_is_offered_under_its_own_name(locale):
+    assert languages(locale[0]) == [("en", "English"), ("eo", "Esperanto")]
+
+
+def test_why_mail_waits_is_told_in_the_other_language(other_language):
+    now = timezone.now().replace(hour=12, minute=0)
+    full = Account("full", frees_at=now + timedelta(hours=2, minutes=5), held_by="24 h")
+    facts = Facts(now=now, alive=True, pending=1240, accounts=[full, full], campaigns=[Campaign()])
+    with translation.override(LANGUAGE):
+        told = "1\xa0240 atendas: 2 kontoj uzis sian limon (libera hodiaŭ 14:05)"
+        assert why_it_waits(facts) == told
+
+
+@pytest.mark.django_db
+def test_screens_are_shown_in_the_language_of_the_browser(admin_client, other_language):
+    make_account()
+    make_queue(queued(), "pending", 3)
+    beat()
+    headers = {"HTTP_ACCEPT_LANGUAGE": LANGUAGE}
+    dashboard = admin_client.get(reverse("admin:index"), **headers).content.decode()
+    for words in ("Panelo", "Sendado funkcias.", "Atendas", "hodiaŭ", f'lang="{LANGUAGE}"'):
+        assert words in dashboard
+    campaigns = admin_client.get(reverse("admin:campaigns_campaign_changelist"), **headers).content.decode()
+    for words in ("Kampanjoj kaj kontaktoj", "Progreso", "Sendu kampanjon"):
+        assert words in campaigns
+
+
+@pytest.mark.django_db
+def test_a_browser_that_asks_for_a_language_we_lack_gets_one_whole_page_in_english(admin_client):
+    page = admin_client.get(
+        reverse("admin:campaigns_contact_add"), HTTP_ACCEPT_LANGUAGE="de"
+    ).content.decode()
+    assert 'lang="en"' in page
+    assert "Save and continue editing" in page
+    assert [code for code, _name in settings.LANGUAGES] == ["en"]
