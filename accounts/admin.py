@@ -12,9 +12,11 @@ from django.utils.translation import gettext_lazy as _lazy
 from accounts import removal, standing
 from accounts.account_pages import JUST_CONNECTED, AccountPages, provider_of
 from accounts.actions import resume_account
+from accounts.columns import moment_column
 from accounts.forms import SmtpAccountForm
 from accounts.models import AccountPause, SmtpAccount
 from accounts.presets import Provider
+from accounts.words import moment
 
 LIMITS = _lazy("All of these are optional: the daily limit alone is enough for most accounts.")
 SENT_FOLDER = ("imap_host", "imap_port", "imap_security", "when_unproven")
@@ -113,11 +115,20 @@ class SmtpAccountAdmin(AccountPages):
 class AccountPauseAdmin(admin.ModelAdmin):
     """All pauses of all accounts, to look at."""
 
-    list_display = ("account", "began_at", "over_at", "end", "reason")
+    list_display = ("account", "began", "over", "what_ended_it", "reason")
     list_display_links = None
     list_filter = ("account",)
     list_select_related = ("account",)
     show_full_result_count = False
+    began = moment_column("began_at", _lazy("from"))
+
+    @admin.display(description=_lazy("to"))
+    def over(self, pause: AccountPause) -> str:
+        return moment(pause.over_at) if pause.over_at else "–"
+
+    @admin.display(description=_lazy("what ended it"))
+    def what_ended_it(self, pause: AccountPause) -> str:
+        return pause.end
 
     def has_view_permission(self, request: HttpRequest, obj: AccountPause | None = None) -> bool:
         return request.user.has_perm("accounts.view_smtpaccount")

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.checking import Check
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.presets import Security
+from accounts.words import moment
 
 
 @dataclass(frozen=True)
@@ -73,8 +72,8 @@ def of(account: SmtpAccount) -> Standing:
         return Standing("good", _("Ready"), "", _("Mail may go out through it, within its limits."))
     if account.paused_until is None:
         return Standing("bad", _("Paused"), _("until resumed"), account.pause_reason)
-    until = date_format(timezone.localtime(account.paused_until), "SHORT_DATETIME_FORMAT")
-    return Standing("warning", _("Paused"), _("until %(at)s") % {"at": until}, account.pause_reason)
+    until = _("until %(at)s") % {"at": moment(account.paused_until)}
+    return Standing("warning", _("Paused"), until, account.pause_reason)
 
 
 def _steps(account: SmtpAccount, check: Check) -> Iterator[Step]:

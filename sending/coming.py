@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.clock import database_now
 from accounts.models import SmtpAccount
-from accounts.words import number
+from accounts.words import moment, number
 from sending import capacity
 from sending.columns import Column, lay_out
 
@@ -91,5 +90,5 @@ def _row(account: SmtpAccount, known: capacity.Capacity) -> Row:
 
 
 def _label(at: datetime, value: int, new: int) -> str:
-    told = {"at": date_format(at, "D H:i"), "count": number(value), "new": number(new)}
+    told = {"at": moment(at), "count": number(value), "new": number(new)}
     return _("%(at)s: %(count)s, %(new)s of them new") % told if new else _("%(at)s: %(count)s") % told

@@ -78,7 +78,7 @@ def forecast(
 
     campaigns: in the order of sending. Times come in the time zone of `now`.
     """
-    walk = _Walk(now, campaigns, accounts, _step_for(campaigns, per_minute), per_minute)
+    walk = _Walk(now, campaigns, accounts, _step_for(campaigns, accounts, per_minute), per_minute)
     for _ in range(MOST_STEPS):
         moved = walk.step()
         if not any(walk.open.values()):
@@ -90,10 +90,12 @@ def forecast(
     return Forecast(walk.finish, walk.days)
 
 
-def _step_for(campaigns: Sequence[Campaign], per_minute: float) -> timedelta:
-    """How far to go at a time: coarser where even the pace alone takes days."""
-    minutes = sum(campaign.open for campaign in campaigns) / per_minute if per_minute else 0
-    return LONG_STEP if minutes > LONG_WALK / timedelta(minutes=1) else STEP
+def _step_for(campaigns: Sequence[Campaign], accounts: Sequence[Account], per_minute: float) -> timedelta:
+    """How far to go at a time: coarser where the pace or the accounts' days alone take days."""
+    mails = sum(campaign.open for campaign in campaigns)
+    of_a_day = sum(account.left + sum(count for _, count in account.freed) for account in accounts)
+    most = min(of_a_day, per_minute * (timedelta(days=1) / timedelta(minutes=1)))
+    return LONG_STEP if most and mails / most > LONG_WALK / timedelta(days=1) else STEP
 
 
 @dataclass

@@ -84,3 +84,8 @@ def test_the_pace_is_that_of_the_interval_or_of_the_work_whichever_is_slower():
     assert pace(batch_size=10, batch_interval=30, delay=2, seconds=0.5) == 20
     assert pace(batch_size=10, batch_interval=1, delay=2, seconds=0.5) == 24
     assert pace(batch_size=10, batch_interval=30, delay=2, seconds=0.5, lanes=3) == 60
+
+
+def test_what_takes_many_days_is_foreseen_though_the_pace_is_quick():
+    ends = finish([campaign(open=1000)], [account(left=100)])
+    assert NOW + 9 * 24 * HOUR < ends[1] < NOW + 9 * 24 * HOUR + 3 * HOUR
