@@ -1,9 +1,10 @@
 """When campaigns will be finished. Pure: no database, no clock of its own.
 
-Time is walked through in steps: of ten minutes, or of an hour where it is a matter of days. In each,
-campaigns take their turn in the order of sending, and take what the pace and their accounts have left;
-what an account hands over is free again when its 24 hours or its day are over. Retries, new campaigns,
-accounts that get paused on the way and the steps of a warm-up are not foreseen: it is an estimate.
+Time is walked through in steps: of ten minutes, of an hour where it is a matter of days, of six where it
+is one of weeks. In each, campaigns take their turn in the order of sending, and take what the pace and
+their accounts have left; what an account hands over is free again when its 24 hours or its day are over.
+Retries, new campaigns, accounts that get paused on the way and the steps of a warm-up are not foreseen: it
+is an estimate.
 """
 
 import math
@@ -13,10 +14,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 STEP = timedelta(minutes=10)
-LONG_STEP = timedelta(hours=1)  # where it takes more than a few days: no page waits for minutes of next week
-LONG_WALK = timedelta(days=3)
+# Step by how long it takes: no page waits for the minutes of next week.
+STEPS = (
+    (STEP, timedelta(days=3)),
+    (timedelta(hours=1), timedelta(days=20)),
+    (timedelta(hours=6), timedelta.max),
+)
+MOST_STEPS = 600
 WINDOW = timedelta(hours=24)
-MOST_STEPS = 600  # further ahead nobody plans
 USUAL_SECONDS = 0.5  # of an attempt, where none was measured
 
 
@@ -78,24 +83,20 @@ def forecast(
 
     campaigns: in the order of sending. Times come in the time zone of `now`.
     """
-    walk = _Walk(now, campaigns, accounts, _step_for(campaigns, accounts, per_minute), per_minute)
-    for _ in range(MOST_STEPS):
-        moved = walk.step()
-        if not any(walk.open.values()):
+    takes = _rough_time(campaigns, accounts, per_minute)
+    for length in [step for step, most in STEPS if takes <= most]:
+        walk = _Walk(now, campaigns, accounts, length, per_minute)
+        if walk.to_the_end():
             break
-        following = walk.at + walk.length if moved else walk.next_event()
-        if following is None:
-            break
-        walk.at = following
     return Forecast(walk.finish, walk.days)
 
 
-def _step_for(campaigns: Sequence[Campaign], accounts: Sequence[Account], per_minute: float) -> timedelta:
-    """How far to go at a time: coarser where the pace or the accounts' days alone take days."""
+def _rough_time(campaigns: Sequence[Campaign], accounts: Sequence[Account], per_minute: float) -> timedelta:
+    """The least time that it takes, by the pace and by what all accounts together may send in a day."""
     mails = sum(campaign.open for campaign in campaigns)
-    of_a_day = sum(account.left + sum(count for _, count in account.freed) for account in accounts)
-    most = min(of_a_day, per_minute * (timedelta(days=1) / timedelta(minutes=1)))
-    return LONG_STEP if most and mails / most > LONG_WALK / timedelta(days=1) else STEP
+    per_day = sum(account.left + sum(count for _, count in account.freed) for account in accounts)
+    days = max(mails / per_minute / 1440 if per_minute else 0, mails / per_day - 1 if per_day else 0)
+    return timedelta(days=min(days, 10_000))
 
 
 @dataclass
@@ -118,6 +119,18 @@ class _Walk:
         self.per_step = self.per_minute * minutes
         self.most = {account.id: max(1, account.per_minute * minutes) for account in self.accounts}
         self.owed = 0.0  # a slow pace sends one mail in several steps
+
+    def to_the_end(self) -> bool:
+        """Walks until all is sent, or nothing more will happen; False when the steps ran out before."""
+        for _ in range(MOST_STEPS):
+            moved = self.step()
+            if not any(self.open.values()):
+                return True
+            following = self.at + self.length if moved else self.next_event()
+            if following is None:
+                return True
+            self.at = following
+        return False
 
     def step(self) -> bool:
         """Sends what this step has room for; returns whether there was something to send."""

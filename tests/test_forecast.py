@@ -89,3 +89,14 @@ def test_the_pace_is_that_of_the_interval_or_of_the_work_whichever_is_slower():
 def test_what_takes_many_days_is_foreseen_though_the_pace_is_quick():
     ends = finish([campaign(open=1000)], [account(left=100)])
     assert NOW + 9 * 24 * HOUR < ends[1] < NOW + 9 * 24 * HOUR + 3 * HOUR
+
+
+def test_one_small_account_of_many_is_foreseen_to_the_end():
+    accounts = [account(1, left=100), *(account(n, left=2000) for n in range(2, 9))]
+    ends = finish([campaign(1, 1000, [1]), campaign(2, 900, [2, 3])], accounts)
+    assert NOW + 9 * 24 * HOUR < ends[1] < NOW + 9 * 24 * HOUR + 3 * HOUR
+
+
+def test_months_are_foreseen_too():
+    ends = finish([campaign(open=9000)], [account(left=100)])
+    assert NOW + 88 * 24 * HOUR < ends[1] < NOW + 92 * 24 * HOUR
