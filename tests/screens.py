@@ -53,5 +53,7 @@ def shoot(open_page, user, urls, then=None, before=lambda: None) -> None:
                 if then:
                     then(page)
                 page.wait_for_load_state("load")
+                if page.locator('[data-part="frame"]').count():
+                    page.frame_locator("iframe.letter").locator("h1").wait_for()
                 page.screenshot(path=FOLDER / f"{name}-{look}-{scheme}.png", full_page=True)
             page.goto("about:blank")  # a page that keeps itself up to date costs time

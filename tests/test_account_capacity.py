@@ -85,7 +85,7 @@ def test_the_list_and_the_page_show_it(admin_client: Client) -> None:
     make_account("Other", daily_limit=5)
     make_sent(queued(), account, 4, age=20 * HOUR)
     page = admin_client.get(change_url(account)).content.decode()
-    assert page.count('<rect class="columns-value"') == 25
+    assert page.count('<rect class="column-chart-value"') == 25
     assert "<dt>Now</dt><dd>6</dd>" in page
     assert "<dt>More within 24 hours</dt><dd>4</dd>" in page
     assert "<dt>Now</dt><dd>11</dd>" in admin_client.get(LIST).content.decode()
