@@ -1,4 +1,4 @@
-"""From an empty database to a sent campaign, in a real browser: each role does its part, a real cluster sends."""
+"""From an empty database to a sent campaign in a real browser: each role does its part, a cluster sends."""
 
 import pytest
 from django.urls import reverse

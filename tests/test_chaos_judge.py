@@ -125,6 +125,14 @@ def test_two_undecided_mails_in_one_batch_are_one_too_many(kept):
     assert judge(both).broken == ["2 undecided mails in one batch: one is the most"]
 
 
+def test_undecided_mails_of_one_batch_are_counted_when_they_are_resolved_too(kept):
+    resolved = [Entry(mail, 7, "a1", "resolution", "sent") for mail in (1, 2)]
+    others = [entry for entry in kept.ledger if entry.mail not in (1, 2)]
+    assert judge(replace(kept, ledger=[*others, *resolved])).broken == [
+        "2 undecided mails in one batch: one is the most"
+    ]
+
+
 def test_a_recovery_that_takes_longer_than_a_minute_is_told(kept):
     assert judge(replace(kept, recoveries=[0.1, 61])).broken == [
         "a batch was settled 61 s after its lease's end"

@@ -57,7 +57,7 @@ def test_a_check_and_a_resumption_are_in_the_history_of_the_account() -> None:
     client = log_in("Account manager")
     with LocalSmtpServer({"me": "secret"}) as server:
         account = make_account(port=server.port, username="me", password="secret")
-        choose(client, "accounts_smtpaccount", "check_connection", account)
+        client.post(page("accounts_smtpaccount_check"), {"account": [account.pk]})
     choose(client, "accounts_smtpaccount", "resume", account)
     assert told() == [("user", "Checked the connection: The connection works."), ("user", "Resumed")]
     assert "Resumed" in shown(client, "accounts_smtpaccount", account)

@@ -32,7 +32,7 @@ SENTENCES = {
     "%(accounts)s (next frees %(at)s)": "%(accounts)s (libera %(at)s)",
     "The provider wants an app password: make one and enter it.": "La provizanto volas pasvorton.",
     "The certificate of {host} has expired.": "La atestilo de {host} eksvalidiĝis.",
-    "Most mails in a batch.": "Plej multaj leteroj.",
+    "Most retries after the first attempt.": "Plej multaj leteroj.",
     "The file is empty. Choose one with a header row and a row for each contact.": "La dosiero malplenas.",
     "These are the first 100.": "Jen la unuaj 100.",
     "There is no such page": "Ne estas tia paĝo",

@@ -142,7 +142,8 @@ def _find_uncertain(facts: Facts, accepted: Counter[tuple[str, str]], verdict: V
     sent = {entry.mail for entry in facts.ledger if entry.outcome == "sent"}
     unanswered = {misdeed.message_id for misdeed in facts.misdeeds if misdeed.is_ambiguous}
     doubted = {entry.mail for entry in facts.ledger if _is_doubt(entry)}
-    undecided: Counter[int | None] = Counter()
+    # A mail that its dead worker left undecided has no ledger row until it is resolved, and then that one.
+    undecided = Counter(entry.batch for entry in facts.ledger if entry.phase == RESOLUTION)
     for mail in facts.mails:
         is_ambiguous = mail.message_id in unanswered or (accepted[_key(mail)] and mail.id not in sent)
         if mail.status != "uncertain":
