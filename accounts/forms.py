@@ -56,10 +56,12 @@ class SmtpAccountForm(forms.ModelForm):
         self._explain_fields()
 
     def _explain_fields(self) -> None:
-        self.fields["username"].help_text = "Empty with a password: the address. Without both nobody logs in."
-        self.fields["port"].help_text = "Empty: the usual one."
-        self.fields["imap_port"].help_text = "Empty: the usual one."
-        self.fields["name"].help_text = "What the team calls it. Empty: the address."
+        self.fields["username"].help_text = _(
+            "Empty with a password: the address. Without both nobody logs in."
+        )
+        self.fields["port"].help_text = _("Empty: the usual one.")
+        self.fields["imap_port"].help_text = _("Empty: the usual one.")
+        self.fields["name"].help_text = _("What the team calls it. Empty: the address.")
         password = self.fields["new_password"]
         password.help_text = (
             _("One is stored, encrypted. Leave empty to keep it.")

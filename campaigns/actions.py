@@ -22,6 +22,7 @@ from campaigns.recipients import count_recipients
 from sending import actions as sending_actions
 from sending import schedules
 from sending.campaign import PLACE
+from sending.models import QueuedEmail
 
 logger = logging.getLogger(__name__)
 Status = Campaign.Status
@@ -119,7 +120,7 @@ def told_cancelled(campaign: Campaign, count: int) -> str:
 
 @transaction.atomic
 def retry_failed(campaign: Campaign) -> int:
-    """Sends the campaign's failed mails again; returns how many."""
+    """Sends the campaign's failed mails again, but for suppressed addresses; returns how many."""
     current = _locked(campaign)
     if current.status not in (Status.SENDING, Status.PAUSED):
         raise Refused(
@@ -139,7 +140,16 @@ def told_retried(campaign: Campaign, count: int) -> str:
         "%(count)s failed emails of “%(campaign)s” go out again",
         count,
     )
-    return told % {"campaign": campaign, "count": number(count)}
+    told %= {"campaign": campaign, "count": number(count)}
+    kept = QueuedEmail.objects.filter(campaign=campaign, status=QueuedEmail.Status.FAILED).count()
+    if not kept:
+        return told
+    rest = ngettext(
+        "%(count)s stays failed, since its address is suppressed",
+        "%(count)s stay failed, since their addresses are suppressed",
+        kept,
+    )
+    return f"{told}; {rest % {'count': number(kept)}}"
 
 
 @transaction.atomic

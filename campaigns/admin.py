@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
+from accounts.columns import moment_column
 from accounts.words import number
 from campaigns import (
     actions,
@@ -48,7 +49,7 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
     """What can be changed when: the lists while it is a draft (its recipients are queued then), the
     message while it is a draft or paused, accounts and start time until it is cancelled."""
 
-    list_display = ["name", "state", "how_far", "to_lists", "queued_at"]
+    list_display = ["name", "state", "how_far", "to_lists", "was_queued"]
     list_filter = [overview.StateFilter, "lists"]
     search_fields = ["name", "subject"]
     show_full_result_count = False
@@ -217,12 +218,16 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_related(self, request: HttpRequest, form: ModelForm, formsets: Any, change: bool) -> None:
-        """After the lists are saved, says which merge fields their contacts lack."""
+        """After the lists are saved, says which merge fields contacts lack, as the review does."""
         super().save_related(request, form, formsets, change)
+        if "_review" in request.POST:
+            return
         for note in merge_fields.notes(form.instance):
             self.message_user(request, note, messages.WARNING)
 
     # --- What is shown ---
+
+    was_queued = moment_column("queued_at", _lazy("queued"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Campaign]:
         return super().get_queryset(request).prefetch_related("lists")
@@ -233,11 +238,11 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
         overview.look(changelist.result_list)
         return changelist
 
-    @admin.display(description="lists")
+    @admin.display(description=_lazy("lists"))
     def to_lists(self, campaign: Campaign) -> str:
         return ", ".join(str(one) for one in campaign.lists.all())
 
-    @admin.display(description="progress")
+    @admin.display(description=_lazy("progress"))
     def progress(self, campaign: Campaign) -> str:
         if at_work := queueing.at_work(campaign):
             told = _("Being queued: %(done)s of %(expected)s emails")
@@ -248,15 +253,16 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
             f"{number(counts[one])} {labels(one).label.lower()}" for one in PROGRESS if one in counts
         )
 
-    @admin.display(description="merge fields")
+    @admin.display(description=_lazy("merge fields"))
     def helper(self, campaign: Campaign) -> str:
         """Where the page's script puts the fields of the chosen lists."""
         return render_to_string("admin/campaigns/campaign/helper.html")
 
-    @admin.display(description="missing merge fields")
+    @admin.display(description=_lazy("missing merge fields"))
     def missing(self, campaign: Campaign) -> str | SafeString:
         lines = [(note,) for note in merge_fields.notes(campaign)]
-        return format_html_join("", "<div>{}</div>", lines) or "Every contact has all fields that are used."
+        told = format_html_join("", "<div>{}</div>", lines)
+        return told or _("Every contact has all fields that are used.")
 
     def get_urls(self) -> list[Any]:
         own = [one for part in (preview, testing, review, tracking, attachments) for one in part.urls(self)]

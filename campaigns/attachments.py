@@ -18,6 +18,7 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_safe
 
 from campaigns import files
@@ -84,13 +85,13 @@ class AttachmentInline(admin.TabularInline):
         """Without the files' content: the page shows their sizes only."""
         return super().get_queryset(request).defer("content").annotate(size=Length("content"))
 
-    @admin.display(description="file")
+    @admin.display(description=_lazy("file"))
     def file(self, attachment: Attachment) -> SafeString:
         """Of a stored file the name, which leads to its content."""
         url = reverse("admin:campaigns_campaign_attachment", args=[attachment.pk])
         return format_html('<a href="{}" download>{}</a>', url, attachment)
 
-    @admin.display(description="size")
+    @admin.display(description=_lazy("size"))
     def size(self, attachment: Attachment) -> str:
         return filesizeformat(getattr(attachment, "size", 0)) if attachment.pk else ""
 

@@ -44,8 +44,12 @@ class UploadForm(forms.Form):
     )
 
     def clean(self) -> dict[str, Any]:
-        if bool(self.cleaned_data.get("file")) == bool((self.cleaned_data.get("pasted") or "").strip()):
+        chosen = bool(self.cleaned_data.get("file"))
+        pasted = bool((self.cleaned_data.get("pasted") or "").strip())
+        if chosen and pasted:
             raise forms.ValidationError(gettext("Choose a file or paste addresses, not both."))
+        if not chosen and not pasted and "file" not in self.errors and "pasted" not in self.errors:
+            raise forms.ValidationError(gettext("Choose a file, or paste addresses."))
         return self.cleaned_data
 
     def target(self) -> dict[str, str]:
@@ -79,8 +83,10 @@ class ListUploadForm(UploadForm):
 
     def clean(self) -> dict[str, Any]:
         chosen, named = self.cleaned_data.get("contact_list"), self.cleaned_data.get("new_list")
-        if bool(chosen) == bool(named) and "new_list" not in self.errors:
+        if chosen and named:
             self.add_error("new_list", gettext("Choose a list or name a new one, not both."))
+        elif not chosen and not named and not {"contact_list", "new_list"} & self.errors.keys():
+            self.add_error("new_list", gettext("Name the new list, or choose one that is there."))
         return super().clean()
 
     def target(self) -> dict[str, str]:

@@ -70,6 +70,12 @@ def _note(field: str, count: int, contacts: int, *, has_default: bool) -> str:
             "%(count)s of %(contacts)s contacts lack %(field)s; its default will be used.",
             contacts,
         )
+    elif count == contacts:
+        text = ngettext(
+            "%(count)s of %(contacts)s contact lacks %(field)s: is it spelled right? It will be empty.",
+            "%(count)s of %(contacts)s contacts lack %(field)s: is it spelled right? It will be empty.",
+            contacts,
+        )
     else:
         text = ngettext(
             "%(count)s of %(contacts)s contact lacks %(field)s; it will be empty.",
@@ -77,6 +83,14 @@ def _note(field: str, count: int, contacts: int, *, has_default: bool) -> str:
             contacts,
         )
     return text % {"count": number(count), "contacts": number(contacts), "field": field}
+
+
+def lacking(campaign: Campaign, contact: Contact) -> list[str]:
+    """The merge fields that will be empty in this contact's mail: no value, and no default."""
+    known = contact.attributes if isinstance(contact.attributes, dict) else {}
+    known = {**known, "email": contact.email, "name": contact.name}
+    bare = used_fields(campaign) - _fields_with_default(campaign)
+    return sorted(field for field in bare if known.get(field) is None or not str(known[field]).strip())
 
 
 def _value(field: str) -> Trim:

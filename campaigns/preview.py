@@ -63,12 +63,13 @@ def may_see_letters(request: HttpRequest) -> bool:
 def head_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
     """POST the form, with contact (an id) or find (the beginning of an address).
 
-    Answers with whom the mail goes to, its subject and text, or why it can't be made.
+    Answers with whom it goes to, its subject and text and what is empty in it, or why it can't be made.
     """
     _check_permission(model_admin, request)
     contacts = recipients(model_admin, request)
     contact = chosen(contacts, request.POST)
     letter = _letter(model_admin, request, contact)
+    lacking = merge_fields.lacking(typed(model_admin, request), contact) if contact else []
     return render(
         request,
         "admin/campaigns/campaign/preview_head.html",
@@ -76,6 +77,7 @@ def head_view(model_admin: Any, request: HttpRequest) -> HttpResponse:
             "contact": contact,
             "sought": sought(request.POST),
             "letter": letter if isinstance(letter, Letter) else None,
+            "lacking": ", ".join(lacking),
             "problem": letter if isinstance(letter, ComposeError) else "",
             "earlier": contacts.filter(pk__lt=contact.pk).order_by("-pk").first() if contact else None,
             "later": contacts.filter(pk__gt=contact.pk).order_by("pk").first() if contact else None,

@@ -6,13 +6,13 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Sum
-from django.db.models.functions import Now
+from django.db.models.functions import Lower, Now
 from django.utils.translation import ngettext
 
 from accounts.words import number
 from sending.campaign import campaign_model
 from sending.ledger import LATEST
-from sending.models import Pacing, QueuedEmail, Tally
+from sending.models import Pacing, QueuedEmail, Suppression, Tally
 
 logger = logging.getLogger(__name__)
 Status = QueuedEmail.Status
@@ -80,8 +80,12 @@ def is_open(campaign_id: int) -> bool:
 
 
 def retry_failed(campaign_id: int) -> int:
-    """Gives a campaign's failed mails back to the queue, with all their attempts; returns how many."""
-    failed = QueuedEmail.objects.filter(campaign=campaign_id, status=Status.FAILED)
+    """Gives a campaign's failed mails back to the queue, with all their attempts; returns how many.
+
+    Those to suppressed addresses stay failed: they would not go out.
+    """
+    suppressed = Suppression.objects.alias(address=Lower("email")).filter(address=Lower(OuterRef("email")))
+    failed = QueuedEmail.objects.filter(~Exists(suppressed), campaign=campaign_id, status=Status.FAILED)
     return failed.update(
         status=Status.PENDING, finished_at=None, attempts=0, account=None, batch=None, position=None
     )

@@ -17,6 +17,13 @@ def campaign_model() -> Any:
     return QueuedEmail._meta.get_field("campaign").related_model
 
 
+def contact_model() -> Any:
+    """The model behind QueuedEmail.contact."""
+    from sending.models import QueuedEmail
+
+    return QueuedEmail._meta.get_field("contact").related_model
+
+
 def pause_campaign(campaign_id: int, reason: str) -> bool:
     """Pauses a campaign that is being sent; reason is shown to staff. False if it is not sending."""
     changed = (

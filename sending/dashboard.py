@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from accounts.actions import resume_account
 from accounts.models import SmtpAccount
 from sending import last_hours, live, outlook
+from sending.campaign import contact_model
 from sending.status import OPEN, STATES, last_batches, last_sign, queue_status
 
 # The page shows what these let one see elsewhere.
@@ -59,6 +60,7 @@ def _may_resume(request: HttpRequest) -> bool:
 def _figures(request: HttpRequest) -> dict[str, Any]:
     status = queue_status()
     batches = last_batches()
+    is_first_run = not (status["accounts"] and batches)
     now = timezone.localtime()
     history = last_hours.history(now)
     enabled = [account for account in status["accounts"] if account["state"] != "disabled"]
@@ -73,7 +75,8 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
         "history": history,
         "batches": batches,
         "queue_remaining": status["pending"] + status["retry"],
-        "is_first_run": not (status["accounts"] and batches),
+        "is_first_run": is_first_run,
+        "has_contacts": is_first_run and contact_model().objects.exists(),
         "has_queued": any(status[state] for state in STATES),
         "may_resume": _may_resume(request),
     }

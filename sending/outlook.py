@@ -102,10 +102,11 @@ def foreseen_accounts(status: dict[str, Any], now: datetime) -> list[forecast.Ac
 def _as_foreseen(
     account: dict[str, Any], freed: Sequence[tuple[datetime, int]], now: datetime
 ) -> forecast.Account:
+    """What is being sent has its place within the limit already, and is among the campaigns' open mails."""
     day_ends = account["day_frees_at"] if account["limit_window"] == "calendar" else None
     return forecast.Account(
         account["id"],
-        left=max(0, account["limit"] - account["used"]),
+        left=max(0, account["limit"] - account["used"]) + account["sending"],
         usable_from=account["paused_until"] or now,
         freed=[(day_ends, account["used"])] if day_ends else freed,
         day_ends=day_ends,

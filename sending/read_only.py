@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -58,10 +59,14 @@ class LedgerInline(_OnlyLookedAt):
     """What happened to this mail, attempt by attempt."""
 
     model = SendLog
-    fields = ("moment", "account", "outcome", "phase", "code", "enhanced_code", "text", "duration")
+    fields = ("moment", "account", "outcome", "phase", "code", "enhanced_code", "text", "took")
     readonly_fields = fields
     verbose_name_plural = _lazy("attempts")
     moment = moment_column("at", _lazy("at"), seconds=True)
+
+    @admin.display(description=_lazy("duration"))
+    def took(self, log: SendLog) -> str:
+        return _("%(seconds)s s") % {"seconds": number_format(log.duration, 2)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SendLog]:
         return super().get_queryset(request).select_related("account").order_by("id")

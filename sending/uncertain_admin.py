@@ -127,7 +127,7 @@ class UncertainEmailAdmin(ReadOnly):
     def last_word(self, mail: UncertainEmail) -> str:
         return self._told(mail).last_word
 
-    @admin.display(description="campaign, account, since")
+    @admin.display(description=_lazy("campaign, account, since"))
     def of(self, mail: UncertainEmail) -> SafeString:
         return _lines(str(mail.campaign), str(mail.account), self.since(mail))
 

@@ -128,7 +128,7 @@ def _uncertain(facts: Facts) -> list[str]:
     if facts.resent:
         kinds.append((facts.resent, _("sent again %(at)s") % {"at": upcoming(facts.resend_at, facts.now)}))
     if held > 0:
-        kinds.append((held, _("may have arrived, so a person decides (resolve_uncertain)")))
+        kinds.append((held, _("may have arrived, so a person decides (see Uncertain emails)")))
     if len(kinds) == 1:
         return [kinds[0][1]]
     # Translators: "3 sent again today 14:05": how many, then what becomes of them.

@@ -166,6 +166,8 @@ def _resting(known: _Known) -> str:
         return text % names
     until, first = min(ends, key=lambda end: end[0])
     told = {"account": first["name"], "until": moment(until, known.now), "count": number(len(enabled))}
+    if len(enabled) == 1 and first["state"] == "full":
+        return _("account “%(account)s” has used its limit, goes on %(until)s") % told
     if len(enabled) == 1:
         return _("account “%(account)s” rests, goes on %(until)s") % told
     return _("all %(count)s accounts rest, “%(account)s” goes on first, %(until)s") % told

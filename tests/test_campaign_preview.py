@@ -172,3 +172,12 @@ def test_a_preview_costs_a_fixed_number_of_queries(editor, django_assert_max_num
     everybody = make_list(500)
     with django_assert_max_num_queries(12):
         ask(editor, "preview", **typed(everybody, text="Hi {{ first_name }}"))
+
+
+def test_a_field_that_this_contact_lacks_is_named_while_it_is_typed(editor):
+    html = "<p>{{ frist_name }} {{ first_name }} {{ city | default: 'you' }} {{ email }}"
+    everybody = make_list(1)
+    shown = text_of(ask(editor, "preview", **typed(everybody, subject="{{ town }}", html=html)))
+    assert "<strong>Empty in this mail:</strong> frist_name, town<" in shown
+    shown = text_of(ask(editor, "preview", **typed(everybody, subject="Hi", html="{{ first_name }}")))
+    assert "Empty in this mail" not in shown

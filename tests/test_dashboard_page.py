@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import SmtpAccount
 from campaigns.models import Campaign
 from sending.models import Heartbeat, QueuedEmail, SendLog
-from tests.factories import make_account, make_user, set_pace
+from tests.factories import make_account, make_list, make_user, set_pace
 from tests.queue_rows import beat, make_batch, make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
@@ -256,3 +256,17 @@ def test_the_number_of_queries_does_not_grow(staff_client):
         make(number)
     assert QueuedEmail.objects.count() == 14
     assert cost() == few <= 25
+
+
+def test_the_first_steps_tick_contacts_off_once_there_are_any(staff_client):
+    step = '<li class="%s"><strong>Import contacts</strong>'
+    etag = staff_client.get("/admin/dashboard/?fragment")["ETag"]
+    assert step % "" in get(staff_client)
+    make_list(1)
+    response = staff_client.get("/admin/dashboard/?fragment", headers={"If-None-Match": etag})
+    assert step % "is-done" in response.content.decode()
+
+
+def test_the_uncertain_ones_lead_to_the_page_where_a_person_decides(staff_client):
+    make_queue(queued(), "uncertain", 1, make_account())
+    assert reverse("admin:sending_uncertainemail_changelist") + '">1</a>' in get(staff_client)

@@ -123,3 +123,12 @@ def test_the_number_of_queries_depends_on_nothing(draft, django_assert_num_queri
         make_queue(queued(f"c{number}"), "pending", 1)
     with django_assert_num_queries(len(few)):
         look(draft)
+
+
+def test_what_is_being_sent_needs_no_place_within_the_limit_a_second_time(draft):
+    account = make_account(daily_limit=10)
+    under_way = queued("Under way")
+    make_sent(under_way, account, 4)
+    make_queue(under_way, "sending", 6, account)
+    found = look(under_way, 0)
+    assert found.finish - found.now < HOUR

@@ -181,12 +181,12 @@ def test_a_refused_file_says_why_beside_the_field(admin_client):
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        ({"pasted": "anna@example.com"}, "Choose a list or name a new one, not both."),
+        ({"pasted": "anna@example.com"}, "Name the new list, or choose one that is there."),
         (
             {"pasted": "a@b.org", "new_list": "New", "contact_list": True},
             "Choose a list or name a new one, not",
         ),
-        ({"new_list": "New"}, "Choose a file or paste addresses, not both."),
+        ({"new_list": "New"}, "Choose a file, or paste addresses."),
         ({"new_list": "New", "pasted": " , ;"}, "There is no address. Paste one a line."),
     ],
 )

@@ -9,7 +9,7 @@ from campaigns.models import Campaign
 from sending import ledger, replies, settle
 from sending.dispatch import dispatch
 from sending.ledger import Attempt, Hold
-from sending.models import Batch, QueuedEmail
+from sending.models import Batch, QueuedEmail, Suppression
 from sending.retry import retry_due
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
@@ -108,3 +108,14 @@ def test_failed_mails_can_be_sent_again_with_all_their_attempts(campaign):
     assert states() == [("pending", 0)] * 2
     attempt_all(replies.SENT)
     assert states() == [("sent", 1)] * 2
+
+
+def test_failed_mails_to_suppressed_addresses_stay_failed_and_are_told(campaign):
+    attempt_all(replies.RECIPIENT_REFUSED)
+    Suppression.objects.all().delete()
+    Suppression.objects.create(email=campaign.queued_emails.earliest("pk").email.upper())
+    count = actions.retry_failed(campaign)
+    assert states() == [("failed", 1), ("pending", 0)]
+    assert actions.told_retried(campaign, count) == (
+        f"1 failed email of “{campaign}” goes out again; 1 stays failed, since its address is suppressed"
+    )

@@ -112,4 +112,4 @@ def test_a_due_retry_that_no_account_can_take_says_both():
 
 
 def test_uncertain_mail_asks_for_a_person():
-    assert why(uncertain=2) == "2 uncertain: may have arrived, so a person decides (resolve_uncertain)"
+    assert why(uncertain=2) == "2 uncertain: may have arrived, so a person decides (see Uncertain emails)"

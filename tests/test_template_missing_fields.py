@@ -66,3 +66,9 @@ def test_notes_say_what_will_be_there_instead() -> None:
 
 def test_a_campaign_without_lists_lacks_nothing() -> None:
     assert notes(make_campaign(text="{{ a }}")) == []
+
+
+def test_a_field_that_nobody_has_is_asked_about() -> None:
+    assert notes(campaign_with({}, {}, text="{{ frist_name }}")) == [
+        "2 of 2 contacts lack frist_name: is it spelled right? It will be empty.",
+    ]

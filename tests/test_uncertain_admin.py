@@ -178,8 +178,8 @@ def test_the_status_says_when_it_is_looked_for_next(dovecot):
     status = queue_status()
     first, second, third = (campaign["waiting"] for campaign in status["campaigns"])
     assert first.startswith("2 uncertain: looked for in the Sent folder (next look ")
-    assert second == "1 uncertain: may have arrived, so a person decides (resolve_uncertain)"
+    assert second == "1 uncertain: may have arrived, so a person decides (see Uncertain emails)"
     assert third.startswith("1 uncertain: sent again ")
     assert status["waiting"].startswith("4 uncertain: 2 looked for in the Sent folder (next look ")
     assert ", 1 sent again " in status["waiting"]
-    assert status["waiting"].endswith(", 1 may have arrived, so a person decides (resolve_uncertain)")
+    assert status["waiting"].endswith(", 1 may have arrived, so a person decides (see Uncertain emails)")
