@@ -53,8 +53,9 @@ def with_words(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _progress(campaign: dict[str, Any]) -> dict[str, int]:
-    done, total = sum(campaign[s] for s in ENDED), sum(campaign[s] for s in STATES)
-    return {"done": done, "good": done - campaign["failed"], "open": total - done, "total": total}
+    ended, total = sum(campaign[s] for s in ENDED), sum(campaign[s] for s in STATES)
+    done = ended - campaign["cancelled"]  # what was called off was not done
+    return {"done": done, "good": done - campaign["failed"], "open": total - ended, "total": total}
 
 
 def _finish(

@@ -52,6 +52,17 @@ class UncertainEmailAdmin(ReadOnly):
             mail.told = told[mail.pk]
         return changelist
 
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With the list's actions as buttons, for who may decide."""
+        context = {**(extra_context or {}), "may_resolve": self.has_resolve_permission(request)}
+        return super().change_view(request, object_id, form_url, context)
+
     # --- What a person can do ---
 
     @admin.action(description=_lazy("Look in the Sent folder now"), permissions=["resolve"])

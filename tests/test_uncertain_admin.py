@@ -87,6 +87,19 @@ def test_those_that_arrived_count_as_sent_and_the_history_says_who_decided(admin
     assert [entry.user for entry in LogEntry.objects.all()] == [admin_user] * 2
 
 
+def test_its_own_page_has_a_button_for_each_decision_for_who_may_decide(admin_client, client, mails):
+    buttons = [f'name="action" value="{action}"' for action in ("look_now", "arrived", "send_again")]
+    text = admin_client.get(f"{LIST}{mails[0].pk}/change/").content.decode()
+    assert all(button in text for button in buttons)
+    assert f'name="_selected_action" value="{mails[0].pk}"' in text
+    viewer = User.objects.create_user("viewer", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_queuedemail"))
+    client.force_login(viewer)
+    text = client.get(f"{LIST}{mails[0].pk}/change/").content.decode()
+    assert "A person decides" in text
+    assert not any(button in text for button in buttons)
+
+
 def test_sending_again_asks_first_and_then_does_it(admin_client, mails):
     response = act(admin_client, "send_again", *mails[:2])
     assert states(*mails) == ["uncertain"] * 3
