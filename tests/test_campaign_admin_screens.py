@@ -183,3 +183,10 @@ def test_who_may_only_look_finds_no_buttons_and_cannot_press_them(client: Client
     assert client.post(change_url(campaign), form(**{"_act:pause": "x"})).status_code == 403
     campaign.refresh_from_db()
     assert campaign.status == "sending"
+
+
+def test_where_there_is_nothing_to_tick_the_form_leads_to_what_comes_first(admin_client: Client) -> None:
+    text = admin_client.get(ADD).content.decode()
+    assert '<a href="/admin/campaigns/import/add/">import contacts</a>' in text
+    assert '<a href="/admin/accounts/smtpaccount/add/">add an account</a>' in text
+    assert "Once it is saved, a test can be sent to oneself here." in text
