@@ -130,7 +130,7 @@ def test_a_connection_lost_at_the_dot_may_have_handed_the_mail_over(server, scri
 @pytest.mark.parametrize(("phase", "after_dot"), [("connect", False), ("mail", False), ("dot", True)])
 def test_a_server_that_answers_nothing_is_left(server, script, phase, after_dot):
     script.answers[phase] = Action.STALL
-    failure = failure_of(SmtpConnection(account_on(server.port), timeout=0.3))
+    failure = failure_of(SmtpConnection(account_on(server.port), timeout=1))
     assert (failure.phase, failure.text) == (phase, "The server took too long to answer.")
     assert failure.after_dot is after_dot
 
