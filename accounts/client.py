@@ -6,6 +6,7 @@ import smtplib
 import socket
 import ssl
 import threading
+from contextlib import suppress
 from typing import Any
 
 from accounts.clock import steady_time
@@ -92,7 +93,28 @@ class BoundedSmtp(smtplib.SMTP):
             line = one_line(self.unread[:80])
             raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {line}")
 
-    def linger(self, seconds: float) -> None:
+    def hand_over(self, message: bytes, seconds: float) -> None:
+        """Writes a message up to its dot, then looks for so long whether the connection still stands.
+
+        Raises SMTPDataError where the server has refused the message before its end, as some do when it
+        grows too large; the connection is closed then, since the two are out of step.
+        """
+        try:
+            self.send(message)
+            self._linger(seconds)
+        except (OSError, smtplib.SMTPServerDisconnected):
+            self._heed_refusal()
+            raise
+
+    def _heed_refusal(self) -> None:
+        with suppress(OSError, smtplib.SMTPServerDisconnected):
+            self._take_what_came()  # said before it hung up
+        if re.match(rb"[45]\d\d[ -].*\n", self.unread):
+            code, text = self.getreply()
+            self.close()
+            raise smtplib.SMTPDataError(code, text)
+
+    def _linger(self, seconds: float) -> None:
         """Listens for so long, and raises as listen() does."""
         ends = steady_time() + seconds
         self.listen()

@@ -124,11 +124,10 @@ class SmtpConnection:
             asked = steady_time()
             self._expect(Phase.DATA, smtp.docmd("DATA"), 354)
             there_and_back = steady_time() - asked
-            smtp.send(_transparent(message))
             # Without the dot nothing may be delivered (RFC 5321 section 4.1.1.4), so what is seen before it
             # leaves no doubt: out of time, an answer ahead of it, or a connection that the message found
             # closed, which is known as soon as a packet has gone there and back.
-            smtp.linger(min(there_and_back, timeouts.MOST_LINGERING))
+            smtp.hand_over(_transparent(message), min(there_and_back, timeouts.MOST_LINGERING))
             smtp.hurry()
         self._grant(smtp, timeouts.STEPS[Phase.DOT])
         with self._phase(Phase.DOT):

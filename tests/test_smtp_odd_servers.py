@@ -111,9 +111,26 @@ def test_a_server_that_reads_nothing_is_left_before_the_dot():
     assert failed.value.text == "The server took too long to answer."
 
 
-@pytest.mark.parametrize("answer", [b"552 5.3.4 Too big\r\n", b"250 taken\r\n"])
-def test_an_answer_ahead_of_the_dot_keeps_the_dot_back(answer):
-    heard = []
+TOO_BIG = b"552-5.3.4 Your message is\r\n552 5.3.4 too big\r\n"
+
+
+def read_on(caller: socket.socket, heard: list[bytes]) -> None:
+    while arrived := caller.recv(65536):
+        heard[:] = [arrived]
+
+
+@pytest.mark.parametrize("ends", ["hangs up", "reads on", "reads nothing"])
+@pytest.mark.parametrize(
+    ("answer", "code", "text"),
+    [
+        (TOO_BIG, 552, "Your message is too big"),
+        (b"250 taken\r\n", None, ""),
+        (b"552 5.3.4 no line end", None, ""),
+    ],
+)
+def test_a_message_that_is_refused_before_its_end_fails_by_that_refusal(answer, code, text, ends):
+    heard: list[bytes] = [b""]
+    is_over = threading.Event()
 
     def talk(caller: socket.socket) -> None:
         for reply in (GREETING, b"250 odd\r\n", b"250 ok\r\n", b"250 ok\r\n"):
@@ -122,17 +139,22 @@ def test_an_answer_ahead_of_the_dot_keeps_the_dot_back(answer):
         caller.sendall(b"354 go\r\n")
         caller.recv(1)
         caller.sendall(answer)
-        while arrived := caller.recv(65536):
-            heard[:] = [arrived]
+        if ends == "reads on":
+            read_on(caller, heard)
+        elif ends == "reads nothing":
+            is_over.wait(15)
 
     with odd_server(talk) as port:
         account = SmtpAccount(name="one", host="127.0.0.1", port=port, security="none")
-        with closing(SmtpConnection(account, timeout=2)) as connection:
+        with closing(SmtpConnection(account, timeout=1)) as connection:
             connection.open()
             with pytest.raises(SmtpFailure) as failed:  # more than any buffer between the two holds
                 connection.send("a@example.com", "b@example.com", b"x" * 30_000_000)
-    assert (failed.value.phase, failed.value.code, failed.value.after_dot) == ("data", None, False)
-    assert failed.value.text == "the server spoke out of turn: " + answer.decode().strip()
+            assert not connection.is_open  # out of step
+        is_over.set()
+    assert (failed.value.phase, failed.value.code, failed.value.after_dot) == ("data", code, False)
+    assert failed.value.enhanced_code == ("5.3.4" if code else "")
+    assert text in failed.value.text
     assert not heard[0].endswith(b"\r\n.\r\n")
 
 
