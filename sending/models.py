@@ -310,6 +310,12 @@ class SendLog(models.Model):
                 condition=Q(outcome__in=["failed", "retry", "uncertain", "returned"]),
                 name="sending_sendlog_trouble",
             ),
+            models.Index(
+                fields=["at"],
+                include=["outcome", "code", "enhanced_code"],
+                condition=Q(outcome__in=["failed", "retry", "uncertain", "returned"]),
+                name="sending_sendlog_trouble_at",
+            ),
         ]
 
     def __str__(self) -> str:
