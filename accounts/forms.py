@@ -25,7 +25,7 @@ class SmtpAccountForm(forms.ModelForm):
 
     security = forms.ChoiceField(required=False, choices=TLS_CHOICES)
     new_password = forms.CharField(
-        label="Password",
+        label=_lazy("Password"),
         required=False,
         strip=False,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password"}),

@@ -15,8 +15,10 @@ from django.http import FileResponse, HttpRequest
 from django.shortcuts import get_object_or_404
 from django.template.defaultfilters import filesizeformat
 from django.urls import path, reverse
+from django.utils.functional import lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_safe
@@ -28,8 +30,11 @@ from campaigns.models import Attachment, Campaign
 
 class AttachmentForm(forms.ModelForm):
     file = forms.FileField(
-        help_text=_("At most %(size)s, %(together)s all together.")
-        % {"size": filesizeformat(MAX_FILE), "together": filesizeformat(MAX_TOGETHER)}
+        help_text=format_lazy(
+            _lazy("At most {size}, {together} all together."),
+            size=lazy(filesizeformat, str)(MAX_FILE),
+            together=lazy(filesizeformat, str)(MAX_TOGETHER),
+        )
     )
 
     class Meta:

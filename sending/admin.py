@@ -93,7 +93,7 @@ class TestMailAdmin(ReadOnly):
 
     @admin.display(description=_lazy("reply"))
     def reply(self, mail: TestMail) -> str:
-        return " ".join(str(part) for part in (mail.code, mail.enhanced_code, mail.text) if part)
+        return as_said(mail.code, mail.enhanced_code, mail.text)
 
 
 @admin.register(Batch)

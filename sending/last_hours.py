@@ -175,6 +175,8 @@ def freed(account_ids: Iterable[int]) -> Mapping[int, list[tuple[datetime, int]]
     with connection.cursor() as cursor:
         cursor.execute(FREED, {"accounts": list(account_ids)})
         return {
-            account: [(datetime.fromtimestamp(at, UTC), count) for at, count in zip(times, counts, strict=True)]
+            account: [
+                (datetime.fromtimestamp(at, UTC), count) for at, count in zip(times, counts, strict=True)
+            ]
             for account, times, counts in cursor.fetchall()  # their order is made where they are used
         }

@@ -24,7 +24,7 @@ from accounts.clock import steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
-from accounts.reply import one_line
+from accounts.reply import as_said, one_line
 from accounts.words import moment
 from sending import capacity, effects, replies
 from sending.composer import ComposeError, Letter
@@ -214,7 +214,7 @@ def _outcome(verdict: replies.Verdict) -> str:
 
 
 def _told(mail: TestMail, failure: SmtpFailure | None) -> Told:
-    said = " ".join(str(part) for part in (mail.code, mail.enhanced_code, mail.text) if part)
+    said = as_said(mail.code, mail.enhanced_code, mail.text)
     where = {"email": mail.email, "account": mail.account}
     if mail.outcome == Outcome.SENT:
         return Told(

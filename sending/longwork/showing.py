@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from accounts.clock import database_now
 from sending.longwork.models import LongWork
-from sending.status import database_now, is_alive, last_sign
+from sending.status import is_alive, last_sign
 
 
 def told(work: LongWork) -> dict[str, Any]:
