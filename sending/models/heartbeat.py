@@ -7,15 +7,17 @@ from accounts.words import moment
 class Heartbeat(models.Model):
     """What a job last did in one cluster: the proof that this cluster is alive."""
 
-    job = models.CharField(max_length=40)
+    job = models.CharField(_lazy("job"), max_length=40)
     host = models.CharField(
-        max_length=253, help_text=_lazy("The name of the cluster; its host's by default.")
+        _lazy("host"), max_length=253, help_text=_lazy("The name of the cluster; its host's by default.")
     )
-    at = models.DateTimeField()
-    duration = models.FloatField(help_text=_lazy("Seconds."))
-    outcome = models.CharField(max_length=500)
+    at = models.DateTimeField(_lazy("at"))
+    duration = models.FloatField(_lazy("duration"), help_text=_lazy("Seconds."))
+    outcome = models.CharField(_lazy("outcome"), max_length=500)
 
     class Meta:
+        verbose_name = _lazy("heartbeat")
+        verbose_name_plural = _lazy("heartbeats")
         ordering = ["job", "host"]
         constraints = [
             models.UniqueConstraint(fields=["job", "host"], name="sending_heartbeat_one_a_cluster"),

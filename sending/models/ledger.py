@@ -19,21 +19,36 @@ class SendLog(models.Model):
         UNCERTAIN = "uncertain", _lazy("Uncertain")
         RETURNED = "returned", _lazy("Returned to the queue")  # no fault of the mail: costs no attempt
 
-    queued_email = models.ForeignKey(QueuedEmail, related_name="log", on_delete=models.PROTECT)
-    batch = models.ForeignKey(Batch, null=True, on_delete=models.PROTECT, db_index=False)
-    account = models.ForeignKey("accounts.SmtpAccount", on_delete=models.PROTECT, db_index=False)
-    at = models.DateTimeField(db_default=Now())
-    phase = models.CharField(max_length=10, choices=Phase)
-    code = models.PositiveSmallIntegerField(null=True, help_text=_lazy("SMTP reply code (RFC 5321)."))
+    queued_email = models.ForeignKey(
+        QueuedEmail, verbose_name=_lazy("queued email"), related_name="log", on_delete=models.PROTECT
+    )
+    batch = models.ForeignKey(
+        Batch, verbose_name=_lazy("batch"), null=True, on_delete=models.PROTECT, db_index=False
+    )
+    account = models.ForeignKey(
+        "accounts.SmtpAccount", verbose_name=_lazy("account"), on_delete=models.PROTECT, db_index=False
+    )
+    at = models.DateTimeField(_lazy("at"), db_default=Now())
+    phase = models.CharField(_lazy("phase"), max_length=10, choices=Phase)
+    code = models.PositiveSmallIntegerField(
+        _lazy("code"), null=True, help_text=_lazy("SMTP reply code (RFC 5321).")
+    )
     enhanced_code = models.CharField(
-        max_length=12, blank=True, help_text=_lazy("Enhanced status code (RFC 3463).")
+        _lazy("enhanced code"), max_length=12, blank=True, help_text=_lazy("Enhanced status code (RFC 3463).")
     )
-    text = models.CharField(max_length=500, blank=True)
-    outcome = models.CharField(max_length=10, choices=Outcome)
+    text = models.CharField(_lazy("text"), max_length=500, blank=True)
+    outcome = models.CharField(_lazy("outcome"), max_length=10, choices=Outcome)
     scope = models.CharField(
-        max_length=10, blank=True, default="", db_default="", help_text=_lazy("Whom the reply is about.")
+        _lazy("scope"),
+        max_length=10,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_lazy("Whom the reply is about."),
     )
-    duration = models.FloatField(help_text=_lazy("Seconds from the start of the attempt to its end."))
+    duration = models.FloatField(
+        _lazy("duration"), help_text=_lazy("Seconds from the start of the attempt to its end.")
+    )
 
     objects = SendLogQuerySet.as_manager()
 

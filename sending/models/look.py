@@ -11,17 +11,24 @@ class SentFolderLook(models.Model):
     """One look for an uncertain mail in its account's Sent folder. Append-only; explains what came of it."""
 
     queued_email = models.ForeignKey(
-        QueuedEmail, related_name="looks", on_delete=models.PROTECT, db_index=False
+        QueuedEmail,
+        verbose_name=_lazy("queued email"),
+        related_name="looks",
+        on_delete=models.PROTECT,
+        db_index=False,
     )
     batch = models.ForeignKey(
         Batch,
+        verbose_name=_lazy("batch"),
         on_delete=models.PROTECT,
         db_index=False,
         help_text=_lazy("The one in which it became uncertain."),
     )
-    at = models.DateTimeField(db_default=Now())
-    found = models.BooleanField(null=True, help_text=_lazy("Empty: the folder could not be read."))
-    problem = models.CharField(max_length=500, blank=True, default="", db_default="")
+    at = models.DateTimeField(_lazy("at"), db_default=Now())
+    found = models.BooleanField(
+        _lazy("found"), null=True, help_text=_lazy("Empty: the folder could not be read.")
+    )
+    problem = models.CharField(_lazy("problem"), max_length=500, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _lazy("look in the Sent folder")

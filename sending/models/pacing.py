@@ -12,8 +12,9 @@ class Pacing(models.Model):
         ALL = "all", _lazy("All accounts together")
         ACCOUNT = "account", _lazy("Each account")
 
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    id = models.PositiveSmallIntegerField(_lazy("ID"), primary_key=True, default=1, editable=False)
     batch_size = models.PositiveIntegerField(
+        _lazy("batch size"),
         default=10,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
         help_text=_lazy("Most mails in a batch: what goes out at one go, over one account or several."),
@@ -43,6 +44,7 @@ class Pacing(models.Model):
         help_text=_lazy("Seconds until a mail that was refused for the moment is tried again."),
     )
     max_retries = models.PositiveSmallIntegerField(
+        _lazy("max retries"),
         default=3,
         validators=[MaxValueValidator(100)],
         help_text=_lazy("Most retries after the first attempt."),

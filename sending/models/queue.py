@@ -9,18 +9,27 @@ class Batch(models.Model):
     """Up to batch_size mails that one worker sends in order, while its lease lasts."""
 
     account = models.ForeignKey(
-        "accounts.SmtpAccount", null=True, on_delete=models.PROTECT, help_text=_lazy("Empty: mixed.")
+        "accounts.SmtpAccount",
+        verbose_name=_lazy("account"),
+        null=True,
+        on_delete=models.PROTECT,
+        help_text=_lazy("Empty: mixed."),
     )
-    size = models.PositiveIntegerField()
-    sent = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0, help_text=_lazy("Refused, for good or for the moment."))
-    created = models.DateTimeField(db_default=Now())
-    started = models.DateTimeField(null=True)
-    finished = models.DateTimeField(null=True)
-    lease = models.DateTimeField(help_text=_lazy("Until then it belongs to its worker."))
-    token = models.UUIDField(null=True, help_text=_lazy("Names the worker; a new one at every start."))
+    size = models.PositiveIntegerField(_lazy("size"))
+    sent = models.PositiveIntegerField(_lazy("sent"), default=0)
+    failed = models.PositiveIntegerField(
+        _lazy("failed"), default=0, help_text=_lazy("Refused, for good or for the moment.")
+    )
+    created = models.DateTimeField(_lazy("created"), db_default=Now())
+    started = models.DateTimeField(_lazy("started"), null=True)
+    finished = models.DateTimeField(_lazy("finished"), null=True)
+    lease = models.DateTimeField(_lazy("lease"), help_text=_lazy("Until then it belongs to its worker."))
+    token = models.UUIDField(
+        _lazy("token"), null=True, help_text=_lazy("Names the worker; a new one at every start.")
+    )
 
     class Meta:
+        verbose_name = _lazy("batch")
         verbose_name_plural = _lazy("batches")
         ordering = ["-id"]
         constraints = [
@@ -58,27 +67,46 @@ class QueuedEmail(models.Model):
     FINAL = (Status.SENT, Status.FAILED, Status.CANCELLED, Status.SUPPRESSED)
 
     campaign = models.ForeignKey(
-        "campaigns.Campaign", related_name="queued_emails", on_delete=models.PROTECT, db_index=False
+        "campaigns.Campaign",
+        verbose_name=_lazy("campaign"),
+        related_name="queued_emails",
+        on_delete=models.PROTECT,
+        db_index=False,
     )
     contact = models.ForeignKey(
-        "campaigns.Contact", related_name="queued_emails", null=True, on_delete=models.SET_NULL
+        "campaigns.Contact",
+        verbose_name=_lazy("contact"),
+        related_name="queued_emails",
+        null=True,
+        on_delete=models.SET_NULL,
     )
-    email = models.EmailField(max_length=254)
-    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
-    account = models.ForeignKey("accounts.SmtpAccount", null=True, on_delete=models.PROTECT, db_index=False)
-    batch = models.ForeignKey(Batch, null=True, on_delete=models.PROTECT, db_index=False)
-    position = models.PositiveIntegerField(null=True, help_text=_lazy("Its place in the batch, from 0."))
-    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
-    next_attempt_at = models.DateTimeField(null=True)
+    email = models.EmailField(_lazy("email"), max_length=254)
+    status = models.CharField(_lazy("status"), max_length=10, choices=Status, default=Status.PENDING)
+    account = models.ForeignKey(
+        "accounts.SmtpAccount",
+        verbose_name=_lazy("account"),
+        null=True,
+        on_delete=models.PROTECT,
+        db_index=False,
+    )
+    batch = models.ForeignKey(
+        Batch, verbose_name=_lazy("batch"), null=True, on_delete=models.PROTECT, db_index=False
+    )
+    position = models.PositiveIntegerField(
+        _lazy("position"), null=True, help_text=_lazy("Its place in the batch, from 0.")
+    )
+    attempts = models.PositiveSmallIntegerField(_lazy("attempts"), default=0, db_default=0)
+    next_attempt_at = models.DateTimeField(_lazy("next attempt at"), null=True)
     # Both fixed when it is claimed for the first time, and the same in every attempt.
     message_id = models.CharField(_lazy("Message-ID"), max_length=320, blank=True, default="", db_default="")
     dated_at = models.DateTimeField(_lazy("Date"), null=True)
-    queued_at = models.DateTimeField(db_default=Now())
-    finished_at = models.DateTimeField(null=True)
-    last_reply = models.CharField(max_length=500, blank=True, default="", db_default="")
+    queued_at = models.DateTimeField(_lazy("queued at"), db_default=Now())
+    finished_at = models.DateTimeField(_lazy("finished at"), null=True)
+    last_reply = models.CharField(_lazy("last reply"), max_length=500, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _lazy("queued email")
+        verbose_name_plural = _lazy("queued emails")
         ordering = ["id"]
         permissions = [("resolve_queuedemail", _lazy("Can say what became of an uncertain email"))]
         constraints = [
@@ -171,3 +199,4 @@ class UncertainEmail(QueuedEmail):
         proxy = True
         default_permissions = ()  # those of a queued email hold
         verbose_name = _lazy("uncertain email")
+        verbose_name_plural = _lazy("uncertain emails")

@@ -12,12 +12,16 @@ class Suppression(models.Model):
         COMPLAINED = "complained", _lazy("Complained")
         MANUAL = "manual", _lazy("Entered by hand")
 
-    email = models.EmailField(max_length=254)
-    reason = models.CharField(max_length=20, choices=Reason, default=Reason.MANUAL)
-    source = models.CharField(max_length=200, blank=True, help_text=_lazy("Where it comes from."))
-    at = models.DateTimeField(db_default=Now(), editable=False)
+    email = models.EmailField(_lazy("email"), max_length=254)
+    reason = models.CharField(_lazy("reason"), max_length=20, choices=Reason, default=Reason.MANUAL)
+    source = models.CharField(
+        _lazy("source"), max_length=200, blank=True, help_text=_lazy("Where it comes from.")
+    )
+    at = models.DateTimeField(_lazy("at"), db_default=Now(), editable=False)
 
     class Meta:
+        verbose_name = _lazy("suppression")
+        verbose_name_plural = _lazy("suppressions")
         ordering = ["-at"]
         constraints = [
             models.UniqueConstraint(

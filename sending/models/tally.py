@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import gettext_lazy as _lazy
 
 from sending.models.queue import QueuedEmail
 
@@ -11,18 +12,27 @@ class Tally(models.Model):
     """
 
     campaign = models.ForeignKey(
-        "campaigns.Campaign", on_delete=models.DO_NOTHING, db_constraint=False, related_name="+"
+        "campaigns.Campaign",
+        verbose_name=_lazy("campaign"),
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
     )
     account = models.ForeignKey(
         "accounts.SmtpAccount",
+        verbose_name=_lazy("account"),
         null=True,
         on_delete=models.DO_NOTHING,
         db_constraint=False,
         related_name="+",
         db_index=False,
     )
-    status = models.CharField(max_length=10, choices=QueuedEmail.Status)
-    count = models.BigIntegerField()
+    status = models.CharField(_lazy("status"), max_length=10, choices=QueuedEmail.Status)
+    count = models.BigIntegerField(_lazy("count"))
+
+    class Meta:
+        verbose_name = _lazy("tally")
+        verbose_name_plural = _lazy("tallies")
 
     def __str__(self) -> str:
         return f"{self.count:+} {self.status}"
