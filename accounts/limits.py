@@ -31,6 +31,7 @@ class Limits(models.Model):
     """The limits of an account; sending/capacity.py tells what they leave."""
 
     daily_limit = models.PositiveIntegerField(
+        _lazy("daily limit"),
         default=100,
         validators=[MinValueValidator(1)],
         help_text=_lazy("Most mails a day, mail written by hand in the same mailbox not included."),
@@ -45,17 +46,20 @@ class Limits(models.Model):
         ),
     )
     time_zone = models.CharField(
+        _lazy("time zone"),
         max_length=64,
         default=default_time_zone,
         help_text=_lazy("Whose midnight starts the calendar day, such as Europe/Berlin."),
     )
     hourly_limit = models.PositiveIntegerField(
+        _lazy("hourly limit"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
         help_text=_lazy("Most mails in any 60 minutes. Empty: no such limit."),
     )
     minute_limit = models.PositiveIntegerField(
+        _lazy("minute limit"),
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],

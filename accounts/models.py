@@ -39,27 +39,31 @@ class WhenUnproven(models.TextChoices):
 class SmtpAccount(Limits):
     """One mailbox to send through, with the limits that it must never exceed."""
 
-    name = models.CharField(max_length=100, help_text=_lazy("What the team calls it."))
-    provider = models.CharField(max_length=20, choices=Provider, default=Provider.CUSTOM)
-    email = models.EmailField(help_text=_lazy("The From address."))
+    name = models.CharField(_lazy("name"), max_length=100, help_text=_lazy("What the team calls it."))
+    provider = models.CharField(_lazy("provider"), max_length=20, choices=Provider, default=Provider.CUSTOM)
+    email = models.EmailField(_lazy("email"), help_text=_lazy("The From address."))
     from_name = models.CharField(
-        max_length=100, blank=True, help_text=_lazy("The name beside the From address.")
+        _lazy("from name"), max_length=100, blank=True, help_text=_lazy("The name beside the From address.")
     )
     reply_to = models.EmailField(
-        blank=True, help_text=_lazy("Where replies go, when not to the From address.")
+        _lazy("reply to"), blank=True, help_text=_lazy("Where replies go, when not to the From address.")
     )
     host = models.CharField(_lazy("SMTP host"), max_length=253)
     port = models.PositiveIntegerField(
         _lazy("SMTP port"), default=587, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
-    security = models.CharField(max_length=10, choices=Security, default=Security.STARTTLS)
-    username = models.CharField(max_length=254, blank=True, help_text=_lazy("Empty: no log-in."))
-    password = SecretField(blank=True, default="", editable=False)
-    is_enabled = models.BooleanField("enabled", default=True)
+    security = models.CharField(_lazy("security"), max_length=10, choices=Security, default=Security.STARTTLS)
+    username = models.CharField(
+        _lazy("username"), max_length=254, blank=True, help_text=_lazy("Empty: no log-in.")
+    )
+    password = SecretField(_lazy("password"), blank=True, default="", editable=False)
+    is_enabled = models.BooleanField(_lazy("enabled"), default=True)
     # Paused while there is a reason and paused_until is ahead or empty (empty: until mended). A trigger
     # keeps the history (AccountPause).
-    paused_until = models.DateTimeField(null=True, blank=True, editable=False)
-    pause_reason = models.CharField(max_length=LONGEST_REASON, blank=True, editable=False)
+    paused_until = models.DateTimeField(_lazy("paused until"), null=True, blank=True, editable=False)
+    pause_reason = models.CharField(
+        _lazy("pause reason"), max_length=LONGEST_REASON, blank=True, editable=False
+    )
     imap_host = models.CharField(
         _lazy("IMAP host"),
         max_length=253,
@@ -87,12 +91,13 @@ class SmtpAccount(Limits):
             "may give a person the same mail twice, the more so where the server keeps no copies."
         ),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_lazy("created at"), auto_now_add=True)
 
     objects = SmtpAccountQuerySet.as_manager()
 
     class Meta:
         verbose_name = _lazy("SMTP account")
+        verbose_name_plural = _lazy("SMTP accounts")
         ordering = ["name", "id"]
         constraints = [
             *Limits.Meta.constraints,

@@ -27,17 +27,28 @@ class AccountPause(models.Model):
         REPLACED = "replaced", _lazy("Another pause took its place")
 
     account = models.ForeignKey(
-        "accounts.SmtpAccount", related_name="pauses", on_delete=models.CASCADE, db_index=False
+        "accounts.SmtpAccount",
+        verbose_name=_lazy("account"),
+        related_name="pauses",
+        on_delete=models.CASCADE,
+        db_index=False,
     )
-    reason = models.CharField(max_length=LONGEST_REASON)
-    began_at = models.DateTimeField()
-    until = models.DateTimeField(null=True, help_text="When it was to end by itself. Empty: when mended.")
-    ended_at = models.DateTimeField(null=True)
-    ended_how = models.CharField(max_length=10, choices=How, blank=True, default="", db_default="")
-    ended_by = models.CharField(max_length=150, blank=True, default="", db_default="", help_text="Who.")
+    reason = models.CharField(_lazy("reason"), max_length=LONGEST_REASON)
+    began_at = models.DateTimeField(_lazy("began at"))
+    until = models.DateTimeField(
+        _lazy("until"), null=True, help_text=_lazy("When it was to end by itself. Empty: when mended.")
+    )
+    ended_at = models.DateTimeField(_lazy("ended at"), null=True)
+    ended_how = models.CharField(
+        _lazy("what ended it"), max_length=10, choices=How, blank=True, default="", db_default=""
+    )
+    ended_by = models.CharField(
+        _lazy("who ended it"), max_length=150, blank=True, default="", db_default="", help_text=_lazy("Who.")
+    )
 
     class Meta:
-        verbose_name = "pause"
+        verbose_name = _lazy("pause")
+        verbose_name_plural = _lazy("pauses")
         default_permissions = ()  # those of the account hold
         ordering = ["-began_at", "-id"]
         constraints = [

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 class Phase(models.TextChoices):
     """How far a conversation with a server came. In DOT the mail may have been accepted."""
 
-    CONNECT = "connect", "Connecting"
+    CONNECT = "connect", _("Connecting")
     TLS = "tls", _("TLS")
     AUTH = "auth", _("Log-in")
     MAIL = "mail", _("MAIL FROM")

@@ -31,12 +31,14 @@ def contact_words() -> SearchVector:
 class Contact(models.Model):
     """A person who can be written to. `attributes` holds the merge fields, by name."""
 
-    email = models.EmailField(max_length=254, validators=[validate_email])
-    name = models.CharField(max_length=200, blank=True)
-    attributes = models.JSONField(default=dict, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    email = models.EmailField(_("email"), max_length=254, validators=[validate_email])
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    attributes = models.JSONField(_("merge fields"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(
@@ -54,11 +56,13 @@ class Contact(models.Model):
 class ContactList(models.Model):
     """Contacts who belong together."""
 
-    name = models.CharField(max_length=200, unique=True)
-    contacts = models.ManyToManyField(Contact, related_name="lists", blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    contacts = models.ManyToManyField(Contact, verbose_name=_("contacts"), related_name="lists", blank=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("contact list")
+        verbose_name_plural = _("contact lists")
         ordering = ["name"]
 
     def __str__(self) -> str:
@@ -75,28 +79,42 @@ class Campaign(models.Model):
         PAUSED = "paused", _("Paused")  # resume moves it to sending
         CANCELLED = "cancelled", _("Cancelled")  # for good
 
-    name = models.CharField(max_length=200, unique=True)
-    subject = models.CharField(max_length=500, help_text=_("May hold merge fields: {{ first_name }}."))
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    subject = models.CharField(
+        _("subject"), max_length=500, help_text=_("May hold merge fields: {{ first_name }}.")
+    )
     html = models.TextField(_("HTML"), blank=True)
-    text = models.TextField(blank=True, help_text=_("Empty: made from the HTML."))
-    lists = models.ManyToManyField(ContactList, related_name="campaigns", blank=True)
+    text = models.TextField(_("text"), blank=True, help_text=_("Empty: made from the HTML."))
+    lists = models.ManyToManyField(ContactList, verbose_name=_("lists"), related_name="campaigns", blank=True)
     accounts = models.ManyToManyField(
-        SmtpAccount, related_name="campaigns", blank=True, help_text=_("None chosen: all of them.")
+        SmtpAccount,
+        verbose_name=_("accounts"),
+        related_name="campaigns",
+        blank=True,
+        help_text=_("None chosen: all of them."),
     )
-    status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT, editable=False)
-    pause_reason = models.CharField(max_length=500, blank=True, editable=False)
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status, default=Status.DRAFT, editable=False
+    )
+    pause_reason = models.CharField(_("pause reason"), max_length=500, blank=True, editable=False)
     scheduled_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("Nothing goes out before this time.")
+        _("scheduled at"), null=True, blank=True, help_text=_("Nothing goes out before this time.")
     )
-    queued_at = models.DateTimeField(null=True, editable=False)
+    queued_at = models.DateTimeField(_("queued at"), null=True, editable=False)
     # Its place in the order of sending once somebody moved it: as if it had been queued then.
-    place_at = models.DateTimeField(null=True, editable=False)
+    place_at = models.DateTimeField(_("place in the order"), null=True, editable=False)
     queued_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("queued by"),
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("campaign")
+        verbose_name_plural = _("campaigns")
         ordering = ["-created_at"]
         permissions = [("send_campaign", _("Can queue, pause, resume, cancel and retry a campaign"))]
         constraints = [
@@ -145,11 +163,21 @@ class Campaign(models.Model):
 class Queueing(LongWork):
     """A campaign with many recipients on its way into the queue. A worker does it; staff follow it."""
 
-    campaign = models.ForeignKey(Campaign, related_name="queueings", on_delete=models.CASCADE, db_index=False)
-    expected = models.PositiveIntegerField(help_text="Recipients, when it was asked for.")
-    state = models.CharField(max_length=10, choices=LongWork.State, default=LongWork.State.WORKING)
+    campaign = models.ForeignKey(
+        Campaign,
+        verbose_name=_("campaign"),
+        related_name="queueings",
+        on_delete=models.CASCADE,
+        db_index=False,
+    )
+    expected = models.PositiveIntegerField(_("expected"), help_text=_("Recipients, when it was asked for."))
+    state = models.CharField(
+        _("state"), max_length=10, choices=LongWork.State, default=LongWork.State.WORKING
+    )
 
     class Meta:
+        verbose_name = _("queueing")
+        verbose_name_plural = _("queueings")
         ordering = ["-id"]
         constraints = [
             *rules("campaigns_queueing"),
@@ -169,12 +197,16 @@ class Queueing(LongWork):
 class Attachment(models.Model):
     """A file that goes out with a campaign. Kept in Postgres, where every host can read it."""
 
-    campaign = models.ForeignKey(Campaign, related_name="attachments", on_delete=models.CASCADE)
-    filename = models.CharField(max_length=200)
-    content_type = models.CharField(max_length=100)
-    content = models.BinaryField()
+    campaign = models.ForeignKey(
+        Campaign, verbose_name=_("campaign"), related_name="attachments", on_delete=models.CASCADE
+    )
+    filename = models.CharField(_("file name"), max_length=200)
+    content_type = models.CharField(_("content type"), max_length=100)
+    content = models.BinaryField(_("content"))
 
     class Meta:
+        verbose_name = _("attachment")
+        verbose_name_plural = _("attachments")
         ordering = ["id"]
 
     def __str__(self) -> str:
@@ -195,18 +227,26 @@ class Import(LongWork):
 
     IN_WORK = (State.CHECKING, State.IMPORTING)
 
-    filename = models.CharField(max_length=200)
-    size = models.BigIntegerField(help_text="Bytes.")
+    filename = models.CharField(_("file name"), max_length=200)
+    size = models.BigIntegerField(_("size"), help_text=_("Bytes."))
     list_name = models.CharField(_("list"), max_length=200, blank=True)
     reason = models.CharField(
-        max_length=20, choices=Suppression.Reason, blank=True, help_text="Set: onto the suppression list."
+        _("reason"),
+        max_length=20,
+        choices=Suppression.Reason,
+        blank=True,
+        help_text=_("Set: onto the suppression list."),
     )
-    state = models.CharField(max_length=10, choices=State, default=State.UPLOADED)
-    sample = models.JSONField(help_text="importing.action.Sample")
-    fields = models.JSONField(default=list, help_text="What each column fills, in the file's order.")
-    report = models.JSONField(default=dict, help_text="importing.report.ImportReport")
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.UPLOADED)
+    sample = models.JSONField(_("sample"))  # importing.action.Sample
+    fields = models.JSONField(
+        _("fields"), default=list, help_text=_("What each column fills, in the file's order.")
+    )
+    report = models.JSONField(_("report"), default=dict)  # importing.report.ImportReport
 
     class Meta:
+        verbose_name = _("import")
+        verbose_name_plural = _("imports")
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
@@ -239,9 +279,13 @@ class Import(LongWork):
 
 
 class ImportChunk(FilePiece):
-    of = models.ForeignKey(Import, related_name="chunks", on_delete=models.CASCADE, db_index=False)
+    of = models.ForeignKey(
+        Import, verbose_name=_("import"), related_name="chunks", on_delete=models.CASCADE, db_index=False
+    )
 
     class Meta:
+        verbose_name = _("import chunk")
+        verbose_name_plural = _("import chunks")
         constraints = [
             models.UniqueConstraint(fields=["of", "number"], name="campaigns_importchunk_number_once"),
         ]

@@ -104,7 +104,7 @@ def run_long_work() -> str:
     """Does one step of long work; the next one is a job of its own, so that batches get their turn."""
     with beat("long_work") as outcome, at_work("long_work"):
         if work := running.run_next():
-            outcome.text = f"{work._meta.verbose_name} {work.pk} is {work.state}"  # type: ignore[attr-defined]
+            outcome.text = f"{work._meta.verbose_name_raw} {work.pk} is {work.state}"  # type: ignore[attr-defined]
             if running.is_any_waiting():
                 running.wake_up()
     return outcome.text

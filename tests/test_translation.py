@@ -6,11 +6,13 @@ from contextlib import chdir
 from datetime import timedelta
 
 import pytest
+from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.test import override_settings
 from django.urls import reverse
 from django.utils import timezone, translation
+from django.utils.functional import Promise
 
 from config.environment import languages
 from sending.waiting import Account, Campaign, Facts, why_it_waits
@@ -19,6 +21,10 @@ from tests.factories import make_account
 from tests.queue_rows import beat, make_queue, queued
 
 ROOMS = ("accounts", "campaigns", "config", "sending", "templates")
+MODELS = [
+    model for room in ("accounts", "campaigns", "sending") for model in apps.get_app_config(room).get_models()
+]
+NAMES = {"Gmail", "Google Workspace", "Microsoft 365"}  # the same in every language
 LANGUAGE = "eo"  # nobody has translated the program into it, nor Django's admin wholly
 # As they stand in the sources; for the test, what they are in the other language.
 SENTENCES = {
@@ -36,6 +42,9 @@ SENTENCES = {
     "The file is empty. Choose one with a header row and a row for each contact.": "La dosiero malplenas.",
     "These are the first 100.": "Jen la unuaj 100.",
     "There is no such page": "Ne estas tia paĝo",
+    "subject": "temo",
+    "daily limit": "taga limo",
+    "uncertain emails": "necertaj leteroj",
 }
 PLURALS = {
     "%(count)s waiting: %(reasons)s": ("%(count)s atendas: %(reasons)s", "%(count)s atendas: %(reasons)s"),
@@ -106,6 +115,40 @@ def test_why_mail_waits_is_told_in_the_other_language(other_language):
     with translation.override(LANGUAGE):
         told = "1\xa0240 atendas: 2 kontoj uzis sian limon (libera hodiaŭ 14:05)"
         assert why_it_waits(facts) == told
+
+
+@pytest.mark.parametrize("room", ["accounts", "campaigns", "sending"])
+def test_a_room_has_a_name_that_can_be_translated(room):
+    assert isinstance(apps.get_app_config(room).verbose_name, Promise)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_a_model_and_its_fields_have_labels_that_can_be_translated(model):
+    labels = {}
+    for label in ("verbose_name", "verbose_name_plural"):  # as they were written: Django makes up what lacks
+        labels[label] = model._meta.original_attrs.get(label)
+    for field in model._meta.get_fields():
+        if not field.concrete or field.auto_created:
+            continue
+        labels[field.name] = field.verbose_name
+        if field.help_text:
+            labels[f"help_text of {field.name}"] = field.help_text
+        labels |= {
+            f"{value} of {field.name}": told for value, told in field.choices or () if told not in NAMES
+        }
+    assert {where: label for where, label in labels.items() if not isinstance(label, Promise)} == {}
+
+
+@pytest.mark.django_db
+def test_labels_are_shown_in_the_other_language(admin_client, other_language):
+    make_account()
+    headers = {"HTTP_ACCEPT_LANGUAGE": LANGUAGE}
+    for page, words in {
+        "campaigns_campaign_add": "Temo",
+        "accounts_smtpaccount_changelist": "Taga limo",
+        "sending_uncertainemail_changelist": "Necertaj leteroj",
+    }.items():
+        assert words in admin_client.get(reverse(f"admin:{page}"), **headers).content.decode()
 
 
 @pytest.mark.django_db

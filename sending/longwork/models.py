@@ -24,17 +24,21 @@ class LongWork(models.Model):
         REFUSED = "refused", _("Refused")  # final: nothing was changed
         CANCELLED = "cancelled", _("Cancelled")  # final: nothing was changed
 
-    refusal = models.CharField(max_length=1000, blank=True)
-    rows_done = models.PositiveIntegerField(default=0)
-    percent = models.PositiveSmallIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker began this step.")
+    refusal = models.CharField(_("refusal"), max_length=1000, blank=True)
+    rows_done = models.PositiveIntegerField(_("rows done"), default=0)
+    percent = models.PositiveSmallIntegerField(_("percent"), default=0)
+    attempts = models.PositiveSmallIntegerField(
+        _("attempts"), default=0, help_text=_("How often a worker began this step.")
+    )
     # A worker holds it while the lease lasts. The slot is 1 then and unique.
-    slot = models.PositiveSmallIntegerField(null=True, unique=True)
-    token = models.UUIDField(null=True)
-    lease = models.DateTimeField(null=True)
-    created_at = models.DateTimeField(db_default=Now())
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
-    finished_at = models.DateTimeField(null=True)
+    slot = models.PositiveSmallIntegerField(_("slot"), null=True, unique=True)
+    token = models.UUIDField(_("token"), null=True)
+    lease = models.DateTimeField(_("lease"), null=True)
+    created_at = models.DateTimeField(_("created at"), db_default=Now())
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("created by"), null=True, on_delete=models.SET_NULL
+    )
+    finished_at = models.DateTimeField(_("finished at"), null=True)
 
     class Meta:
         abstract = True
@@ -51,8 +55,8 @@ class FilePiece(models.Model):
     A subclass has `of`, the row whose file it is, with related_name="chunks".
     """
 
-    number = models.PositiveIntegerField()
-    content = models.BinaryField()
+    number = models.PositiveIntegerField(_("number"))
+    content = models.BinaryField(_("content"))
 
     class Meta:
         abstract = True

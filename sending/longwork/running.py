@@ -207,7 +207,7 @@ def _mine(work: Any) -> Any:
 
 
 def _named(work: Any) -> str:
-    return f"{str(work._meta.verbose_name).capitalize()} {work.pk}"
+    return f"{work._meta.verbose_name_raw.capitalize()} {work.pk}"
 
 
 class _Follower:

@@ -6,8 +6,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0004_pauses'),
-        ('sending', '0011_what_a_batch_is'),
+        ('accounts', '0005_labels'),
+        ('sending', '0012_labels'),
     ]
 
     operations = [

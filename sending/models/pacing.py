@@ -1,0 +1,83 @@
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+
+
+class Pacing(models.Model):
+    """The one row of knobs. Read afresh by every job, so a change holds from the next batch on."""
+
+    class Scope(models.TextChoices):
+        ALL = "all", _lazy("All accounts together")
+        ACCOUNT = "account", _lazy("Each account")
+
+    id = models.PositiveSmallIntegerField(_lazy("ID"), primary_key=True, default=1, editable=False)
+    batch_size = models.PositiveIntegerField(
+        _lazy("batch size"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text=_lazy("Most mails in a batch: what goes out at one go, over one account or several."),
+    )
+    batch_interval = models.FloatField(
+        _lazy("batch interval (seconds)"),
+        default=30,
+        validators=[MinValueValidator(0.1), MaxValueValidator(86_400)],
+        help_text=_lazy("Seconds from the start of one batch to the start of the next."),
+    )
+    delay = models.FloatField(
+        _lazy("delay (seconds)"),
+        default=2,
+        validators=[MinValueValidator(0), MaxValueValidator(300)],
+        help_text=_lazy("Seconds between two mails of a batch."),
+    )
+    jitter = models.FloatField(
+        _lazy("jitter (seconds)"),
+        default=0,
+        validators=[MinValueValidator(0), MaxValueValidator(300)],
+        help_text=_lazy("Up to so many seconds more, at random, between two mails."),
+    )
+    retry_interval = models.FloatField(
+        _lazy("retry interval (seconds)"),
+        default=300,
+        validators=[MinValueValidator(0.1), MaxValueValidator(86_400)],
+        help_text=_lazy("Seconds until a mail that was refused for the moment is tried again."),
+    )
+    max_retries = models.PositiveSmallIntegerField(
+        _lazy("max retries"),
+        default=3,
+        validators=[MaxValueValidator(100)],
+        help_text=_lazy("Most retries after the first attempt."),
+    )
+    scope = models.CharField(
+        _lazy("the batch size holds for"), max_length=10, choices=Scope, default=Scope.ALL
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = _lazy("pacing")
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="sending_pacing_one_row"),
+            models.CheckConstraint(
+                condition=Q(
+                    batch_size__gte=1,
+                    batch_interval__gt=0,
+                    delay__gte=0,
+                    jitter__gte=0,
+                    retry_interval__gt=0,
+                    scope__in=["all", "account"],
+                ),
+                name="sending_pacing_sane",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return _("%(batch_size)s mails every %(batch_interval)s s") % {
+            "batch_size": self.batch_size,
+            "batch_interval": f"{self.batch_interval:g}",
+        }
+
+    @classmethod
+    def load(cls) -> "Pacing":
+        """The knobs as they stand now."""
+        pacing, _created = cls.objects.get_or_create(pk=1)
+        return pacing
