@@ -1,10 +1,8 @@
 """The pages of accounts beyond list and form: choose a provider, check connections, resume."""
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -16,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import standing
 from accounts.actions import resume_account
-from accounts.checking import AT_A_TIME, check_accounts
+from accounts.checking import check_accounts, patience
 from accounts.models import AccountPause, SmtpAccount
 from accounts.presets import PRESETS, Provider
 
@@ -162,11 +160,6 @@ class AccountPages(admin.ModelAdmin):
         ):
             return response
         return redirect("admin:accounts_smtpaccount_change", account.pk)
-
-
-def patience(accounts: int) -> int:
-    """Seconds after which a check of so many accounts has said something, however the servers behave."""
-    return int(3 * settings.SMTP_TIMEOUT * math.ceil(max(accounts, 1) / AT_A_TIME))
 
 
 def _label(provider: str) -> str:

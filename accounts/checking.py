@@ -4,6 +4,7 @@ The causes are a table, first match wins. Sources: RFC 4954 (AUTH), RFC 3207 (ST
 https://support.google.com/a/answer/3726730 for what Google answers.
 """
 
+import math
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -177,6 +178,11 @@ def check_accounts(accounts: Iterable[SmtpAccount], by: str = "") -> list[tuple[
         (account, replace(check, resumed=check.ok and resume_mended_account(account, by)))
         for account, check in zip(accounts, checks, strict=True)
     ]
+
+
+def patience(accounts: int) -> int:
+    """Seconds after which a check of so many accounts has said something, however the servers behave."""
+    return int(3 * settings.SMTP_TIMEOUT * math.ceil(max(accounts, 1) / AT_A_TIME))
 
 
 def _converse(language: str, account: SmtpAccount) -> Check:

@@ -1,28 +1,34 @@
 """What to know before a campaign is sent: who gets it, and what would go wrong or look wrong."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
-from django.db.models.functions import Length
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Length, Now
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.checking import Check
 from accounts.models import SmtpAccount
+from accounts.querysets import SmtpAccountQuerySet
 from accounts.words import moment, number
 from campaigns import composing, merge_fields
 from campaigns.models import Attachment, Campaign, Contact
 from campaigns.recipients import Recipients, count_recipients
 from sending.composer import ComposeError, Letter
 from sending.messages import build_message
+from sending.models import SendLog
 
 # Gmail shows the first 102 KB of a message and a link to the rest.
 GMAIL_CLIPS_AT = 102 * 1024
 # Gmail (https://support.google.com/mail/answer/6584) and most others take no larger message.
 LARGEST_MESSAGE = 25 * 1024 * 1024
+PROVEN_FOR = timedelta(hours=24)  # an account that sent a mail since can log in
 _INSECURE = re.compile(r"""(?:href|src)\s*=\s*["']?\s*(http://[^"'\s>]+)""", re.IGNORECASE)
 _UNSUBSCRIBE = re.compile(r"unsubscribe|opt[- ]?out|abmelden|abbestellen|désabonner|desuscrib", re.IGNORECASE)
 
@@ -104,9 +110,33 @@ def _recipients(found: Recipients) -> Iterator[Finding]:
             yield Finding(Level.FINE, text % {"count": number(count)})
 
 
+def unproven_accounts(campaign: Campaign) -> list[SmtpAccount]:
+    """The campaign's usable accounts that have sent nothing lately: whether they can log in is not known."""
+    lately = SendLog.objects.filter(account=OuterRef("pk"), outcome=SendLog.Outcome.SENT)
+    unproven = ~Exists(lately.filter(at__gt=Now() - PROVEN_FOR))
+    return list(_chosen(campaign).usable().filter(unproven))
+
+
+def log_ins(checks: Iterable[tuple[SmtpAccount, Check]]) -> Iterator[Finding]:
+    """What checks of their connections say of the accounts of a campaign."""
+    fine = 0
+    for account, check in checks:
+        if not check.ok:
+            yield Finding(Level.WARNING, f"{account}: {check}")
+        fine += check.ok
+    if fine:
+        text = ngettext("%(count)s account can log in.", "%(count)s accounts can log in.", fine)
+        yield Finding(Level.FINE, text % {"count": number(fine)})
+
+
+def _chosen(campaign: Campaign) -> SmtpAccountQuerySet:
+    """Its accounts: all where none is chosen."""
+    has_own = campaign.accounts.exists()
+    return SmtpAccount.objects.filter(campaigns=campaign) if has_own else SmtpAccount.objects.all()
+
+
 def _accounts(campaign: Campaign) -> Iterator[Finding]:
-    chosen = list(campaign.accounts.all()) or list(SmtpAccount.objects.all())
-    enabled = [account for account in chosen if account.is_enabled]
+    enabled = [account for account in _chosen(campaign) if account.is_enabled]
     if not enabled:
         yield Finding(Level.BLOCKER, _("No account can send it: add an account, or enable one."))
         return

@@ -1,6 +1,7 @@
 """The page before a campaign is sent: who gets it, what would go wrong, when it is done; then one button."""
 
 import hashlib
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -8,15 +9,17 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from accounts.checking import check_accounts, patience
+from campaigns import preflight
 from campaigns.models import Campaign
-from campaigns.preflight import Level, Preflight, preflight
+from campaigns.preflight import Finding, Level, Preflight
 from campaigns.tracking import PERMISSIONS as TRACKING_PERMISSIONS
 from sending import foresight
 
@@ -26,14 +29,18 @@ LEVELS = {
     Level.WARNING: (_lazy("Look at this"), "warning"),
     Level.FINE: (_lazy("Fine"), "good"),
 }
+FINDINGS = "admin/campaigns/campaign/findings.html"
 MOST_DAYS = 21  # in the chart; a longer one says nothing more
 
 
 def urls(model_admin: Any) -> list[Any]:
-    """The address of the page, for CampaignAdmin.get_urls."""
-    view = require_http_methods(["GET", "HEAD", "POST"])(partial(review_view, model_admin))
+    """The addresses of the page, for CampaignAdmin.get_urls."""
+    review: Any = require_http_methods(["GET", "HEAD", "POST"])(partial(review_view, model_admin))
+    log_ins: Any = require_POST(partial(log_ins_view, model_admin))
+    guard = model_admin.admin_site.admin_view
     return [
-        path("<int:pk>/review/", model_admin.admin_site.admin_view(view), name="campaigns_campaign_review")
+        path("<int:pk>/review/", guard(review), name="campaigns_campaign_review"),
+        path("<int:pk>/review/log-ins/", guard(log_ins), name="campaigns_campaign_log_ins"),
     ]
 
 
@@ -54,6 +61,15 @@ def review_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse
     return render(request, "admin/campaigns/campaign/review.html", _page(model_admin, request, campaign))
 
 
+def log_ins_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpResponse:
+    """POST: logs in to the accounts of which that is not known, for who may send; a part of the page."""
+    campaign = get_object_or_404(Campaign, pk=pk)
+    if not model_admin.has_send_permission(request):
+        raise PermissionDenied
+    checks = check_accounts(preflight.unproven_accounts(campaign), by=request.user.get_username())
+    return render(request, FINDINGS, {"findings": _told(preflight.log_ins(checks))})
+
+
 def _send(model_admin: Any, request: HttpRequest, campaign: Campaign) -> HttpResponse:
     if not model_admin.has_send_permission(request):
         raise PermissionDenied
@@ -62,7 +78,7 @@ def _send(model_admin: Any, request: HttpRequest, campaign: Campaign) -> HttpRes
         campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
         if request.POST.get("seen") != version(campaign):
             problem = _("It was changed after you looked: look again, then send it.")
-        elif not preflight(campaign).is_ready:
+        elif not preflight.preflight(campaign).is_ready:
             problem = _("Something has to be mended first: see below.")
         else:
             model_admin.send(request, Campaign.objects.filter(pk=campaign.pk))
@@ -85,7 +101,9 @@ def version(campaign: Campaign) -> str:
 
 def _page(model_admin: Any, request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     seen = version(campaign)  # before all else: a change meanwhile is then told
-    found = preflight(campaign)
+    found = preflight.preflight(campaign)
+    may_send = model_admin.has_send_permission(request)
+    unproven = preflight.unproven_accounts(campaign) if may_send else []
     return {
         **model_admin.admin_site.each_context(request),
         "title": _("Review before sending"),
@@ -93,13 +111,19 @@ def _page(model_admin: Any, request: HttpRequest, campaign: Campaign) -> dict[st
         "campaign": campaign,
         "seen": seen,
         "preflight": found,
-        "findings": [(*LEVELS[one.level], one.text) for one in found.findings],
-        "may_send": model_admin.has_send_permission(request),
+        "findings": _told(found.findings),
+        "unproven": unproven,
+        "patience": patience(len(unproven)),
+        "may_send": may_send,
         "may_change": model_admin.has_change_permission(request, campaign),
         "attached": campaign.attachments.defer("content"),
         "may_be_queued": campaign.status in (Campaign.Status.DRAFT, Campaign.Status.SENDING),
         **_forecast(campaign, found),
     }
+
+
+def _told(findings: Iterable[Finding]) -> list[tuple[Any, str, str]]:
+    return [(*LEVELS[one.level], one.text) for one in findings]
 
 
 def _forecast(campaign: Campaign, found: Preflight) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from django.urls import reverse
 from accounts.models import SmtpAccount
 from campaigns import actions
 from campaigns.models import Attachment, Campaign
+from config.demo.smtp_server import LocalSmtpServer
 from sending.models import Heartbeat, QueuedEmail, Suppression
 from tests.factories import make_account, make_campaign, make_list, make_user
-from tests.queue_rows import beat
+from tests.queue_rows import beat, make_sent
 from tests.staff import log_in
 
 pytestmark = pytest.mark.django_db
@@ -136,3 +137,27 @@ def test_without_recipients_nothing_is_foreseen(admin_client):
 
 def test_an_unknown_campaign_is_not_found(admin_client):
     assert admin_client.get(reverse("admin:campaigns_campaign_review", args=[0])).status_code == 404
+
+
+def test_accounts_that_have_sent_nothing_lately_are_asked_whether_they_can_log_in(draft):
+    SmtpAccount.objects.all().delete()
+    with LocalSmtpServer({"me": "secret"}) as server:
+        server_fields = {"port": server.port, "username": "me", "host": "127.0.0.1"}
+        make_account("right", password="secret", **server_fields)
+        make_account("wrong", password="old", **server_fields)
+        proven = make_account("proven", password="old", **server_fields)
+        make_account("paused", password="old", pause_reason="Full.", **server_fields)
+        make_sent(draft, proven, 1)
+        client = log_in("Sender")
+        assert "Whether 2 accounts can log in" in shown(client, draft)
+        answer = client.post(reverse("admin:campaigns_campaign_log_ins", args=[draft.pk])).content.decode()
+    assert "1 account can log in." in answer
+    assert "wrong: 127.0.0.1 does not accept user name “me” with this password." in answer
+    assert "proven" not in answer and "paused" not in answer
+
+
+@pytest.mark.parametrize("role", ["Viewer", "Editor", "Account manager"])
+def test_only_who_may_send_has_accounts_log_in(draft, role):
+    client = log_in(role)
+    assert "can log in" not in shown(client, draft)
+    assert client.post(reverse("admin:campaigns_campaign_log_ins", args=[draft.pk])).status_code == 403
