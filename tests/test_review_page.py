@@ -153,7 +153,8 @@ def test_accounts_that_have_sent_nothing_lately_are_asked_whether_they_can_log_i
         answer = client.post(reverse("admin:campaigns_campaign_log_ins", args=[draft.pk])).content.decode()
     assert "1 account can log in." in answer
     assert "wrong: 127.0.0.1 does not accept user name “me” with this password." in answer
-    assert "proven" not in answer and "paused" not in answer
+    assert "proven" not in answer
+    assert "paused" not in answer
 
 
 @pytest.mark.parametrize("role", ["Viewer", "Editor", "Account manager"])
