@@ -170,6 +170,7 @@ def test_from_the_form_over_the_review_to_queued_emails(page, campaign):
     told = page.locator(".review").inner_text()
     assert re.search(r"4 mails over 1 account: finished \w+ about \d\d:\d\d; 1 campaign is ahead\.", told)
     assert "1 of 4 contacts lack first_name; it will be empty." in told
+    page.locator(".findings").get_by_text("a1: Nothing listens on 127.0.0.1").wait_for()
     assert_accessible_in_every_look(page)
 
     page.once("dialog", lambda dialog: dialog.dismiss())

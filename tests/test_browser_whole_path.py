@@ -77,6 +77,7 @@ def send_it(page):
     page.get_by_role("link", name="Spring").click()
     page.get_by_role("link", name="Review").first.click()
     page.get_by_text("3 mails over 1 account: finished").wait_for()
+    page.get_by_text("1 account can log in.").wait_for()
     page.once("dialog", lambda question: question.accept())
     page.get_by_role("button", name="Send 3 emails").click()
     page.get_by_text("Queued 3 emails for sending").wait_for()
