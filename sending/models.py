@@ -97,7 +97,13 @@ class Batch(models.Model):
     )
     size = models.PositiveIntegerField()
     sent = models.PositiveIntegerField(default=0)
-    failed = models.PositiveIntegerField(default=0, help_text=_lazy("Refused, for good or for the moment."))
+    failed = models.PositiveIntegerField(default=0, help_text=_lazy("Refused for good."))
+    retried = models.PositiveIntegerField(
+        _lazy("to be tried again"), default=0, db_default=0, help_text=_lazy("Refused for the moment.")
+    )
+    uncertain = models.PositiveIntegerField(
+        default=0, db_default=0, help_text=_lazy("Nobody knew whether they were accepted.")
+    )
     created = models.DateTimeField(db_default=Now())
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
