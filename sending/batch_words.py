@@ -12,10 +12,14 @@ from accounts.words import number
 class Counted(Protocol):
     """A batch, or what its settling counted: mails by what became of them."""
 
-    sent: int
-    failed: int
-    retried: int
-    uncertain: int
+    @property
+    def sent(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def retried(self) -> int: ...
+    @property
+    def uncertain(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -117,7 +117,7 @@ class UncertainEmailAdmin(ReadOnly):
     def not_arrived(self, request: HttpRequest, queryset: QuerySet[UncertainEmail]) -> None:
         mails = list(queryset)
         count = actions.resolve_as_cancelled([mail.pk for mail in mails])
-        cancelled = set(self.model.objects.filter(pk__in=mails, status="cancelled"))
+        cancelled = set(self.model.objects.filter(pk__in=[mail.pk for mail in mails], status="cancelled"))
         told = _("Cancelled: a person knows that it did not arrive, and its campaign is cancelled.")
         self._remember(request, [mail for mail in mails if mail in cancelled], told)
         told = ngettext("%(count)s email is cancelled", "%(count)s emails are cancelled", count)

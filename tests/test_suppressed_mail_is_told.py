@@ -1,4 +1,4 @@
-"""A mail that waits for an address that was suppressed says that it will not be sent, and why, on every screen."""
+"""Every screen says of a mail that waits, and whose address was suppressed, that it will not be sent, and why."""
 
 import csv
 import io
@@ -124,7 +124,7 @@ def test_a_live_page_hears_of_it(admin_client, campaign):
 
 
 def test_the_look_up_reads_neither_the_queue_nor_the_list_from_end_to_end(campaign):
-    Suppression.objects.bulk_create(Suppression(email=f"s{n}@example.com") for n in range(5000))
+    Suppression.objects.bulk_create(Suppression(email=f"s{n}@example.com") for n in range(30_000))
     QueuedEmail.objects.bulk_create(
         QueuedEmail(campaign=campaign, email=f"s{n}@example.com") for n in range(5000)
     )
