@@ -1,4 +1,4 @@
-"""Every screen says of a mail that waits, and whose address was suppressed, that it will not be sent, and why."""
+"""Of a mail that waits, and whose address was suppressed, screens say that it will not be sent, and why."""
 
 import csv
 import io
