@@ -104,12 +104,29 @@ def cancel_campaign(campaign: Campaign) -> int:
     return sending_actions.cancel_waiting(campaign.pk)
 
 
-def told_cancelled(campaign: Campaign, count: int) -> str:
-    """What is told after cancel_campaign."""
+@transaction.atomic
+def stop_queueing(campaign: Campaign) -> None:
+    """Takes the campaign out of the hand of the worker that queues it: what was queued before stays.
+
+    Of what that worker had begun to queue nothing is queued. A campaign that was never sent is a draft
+    again. Raises Refused where no worker is at it, as when it was quicker.
+    """
+    if not queueing.stop(_locked(campaign)):
+        raise Refused(_("“%s” is not being queued: there is nothing to stop.") % campaign)
+    _follow(campaign, f"campaign {campaign.pk} is not queued any further")
+
+
+def told_stopped(campaign: Campaign) -> str:
+    """What is told after stop_queueing."""
     if campaign.status == Status.DRAFT:
         return _("Stopped queueing “%s”: nobody was queued, and it is a draft again") % campaign
+    return _("Stopped queueing “%s”: nobody more was queued") % campaign
+
+
+def told_cancelled(campaign: Campaign, count: int) -> str:
+    """What is told after cancel_campaign."""
     if campaign.status != Status.CANCELLED:
-        return _("Stopped queueing “%s”: nobody more was queued") % campaign
+        return told_stopped(campaign)
     told = ngettext(
         "Cancelled “%(campaign)s”: %(count)s email will not be sent",
         "Cancelled “%(campaign)s”: %(count)s emails will not be sent",

@@ -40,7 +40,7 @@ from campaigns.preview import MESSAGE_FIELDS
 from sending.models import QueuedEmail
 
 ACTIONS = ("send", "pause", "resume", "cancel", "retry", "first", "last")
-BUTTONS = ("pause", "resume", "cancel", "retry")  # of the page; sending has a page of its own
+BUTTONS = ("pause", "resume", "cancel", "retry", "stop")  # of the page; sending has a page of its own
 PROGRESS = ("pending", "sending", "retry", "uncertain", "sent", "failed", "cancelled", "suppressed")
 
 
@@ -99,6 +99,15 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
             return actions.told_retried(campaign, actions.retry_failed(campaign))
 
         self._each(request, campaigns, retry)
+
+    def stop(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
+        """The button “Stop queueing”, for who may send."""
+
+        def stop(campaign: Campaign) -> str:
+            actions.stop_queueing(campaign)
+            return actions.told_stopped(campaign)
+
+        self._each(request, campaigns, stop)
 
     def changeform_view(
         self,
@@ -212,6 +221,7 @@ class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
         campaign = context.get("original")
         context["show_save_and_add_another"] = False
         context["may_send"] = self.has_send_permission(request)
+        context["is_being_queued"] = bool(campaign and queueing.at_work(campaign))
         context["sees_letters"] = preview.may_see_letters(request)
         if campaign and testing.may_test(self, request):
             context["test_accounts"] = testing.choices(campaign)

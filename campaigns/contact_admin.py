@@ -120,7 +120,7 @@ class ContactAdmin(ImportLinkMixin):
         contact = self._chosen(request, pk, "sending.delete_suppression")
         if suppression.unsuppress(contact.email):
             self.log_change(request, contact, gettext("Taken off the suppression list"))
-        told = gettext("%s may get mail again, from the next campaign on that is queued.") % contact.email
+        told = gettext("%s may get mail again: what waits for it in the queue goes out.") % contact.email
         self.message_user(request, told, messages.SUCCESS)
         return _to_contact(contact)
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from sending.models import QueuedEmail, SendLog
 from sending.selection import Selection, chunks
+from sending.suppression import why_not_sent
 from sending.whereabouts import last_attempts
 
 PERMISSIONS = ("campaigns.view_campaign", "sending.view_queuedemail", "campaigns.view_contact")
@@ -20,8 +21,9 @@ def recipients(selection: Selection) -> Iterator[Sequence[object]]:
     states = {value: str(label) for value, label in QueuedEmail.Status.choices}
     for mails in chunks(selection):
         attempts = last_attempts(mail.pk for mail in mails)
+        not_sent = why_not_sent(mails)
         for mail in mails:
-            yield _row(mail, attempts.get(mail.pk), states)
+            yield [*_row(mail, attempts.get(mail.pk), states), not_sent.get(mail.pk, "")]
 
 
 def chosen(wanted: Mapping[str, Any]) -> QuerySet[QueuedEmail]:
@@ -38,7 +40,7 @@ def heading() -> list[str]:
     """The names of the columns."""
     time = _("time (%s)") % timezone.get_current_timezone_name()
     names = _("address"), _("name"), _("state"), _("account"), time, _("attempts"), _("code")
-    return [*names, _("enhanced code"), _("last reply")]
+    return [*names, _("enhanced code"), _("last reply"), _("note")]
 
 
 def _row(mail: QueuedEmail, attempt: SendLog | None, states: dict[str, str]) -> Sequence[object]:

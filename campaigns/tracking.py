@@ -35,7 +35,15 @@ from sending.selection import REPLIES, Selection
 from sending.status import OPEN, STATES, queue_status
 
 PERMISSIONS = ("campaigns.view_campaign", "sending.view_queuedemail")
-BUTTONS = ("pause", "resume", "cancel", "retry", "first", "last")  # the admin's actions of these names
+BUTTONS = (
+    "pause",
+    "resume",
+    "cancel",
+    "retry",
+    "stop",
+    "first",
+    "last",
+)  # the admin's actions of these names
 TONES = {"sent": "good", "sending": "busy", "retry": "warning", "uncertain": "warning", "failed": "bad"}
 
 

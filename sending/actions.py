@@ -6,13 +6,14 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Sum
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 from django.utils.translation import ngettext
 
 from accounts.words import number
 from sending.campaign import campaign_model
 from sending.ledger import LATEST
-from sending.models import Pacing, QueuedEmail, Suppression, Tally
+from sending.models import Pacing, QueuedEmail, Tally
+from sending.suppression import IS_SUPPRESSED
 
 logger = logging.getLogger(__name__)
 Status = QueuedEmail.Status
@@ -84,8 +85,7 @@ def retry_failed(campaign_id: int) -> int:
 
     Those to suppressed addresses stay failed: they would not go out.
     """
-    suppressed = Suppression.objects.alias(address=Lower("email")).filter(address=Lower(OuterRef("email")))
-    failed = QueuedEmail.objects.filter(~Exists(suppressed), campaign=campaign_id, status=Status.FAILED)
+    failed = QueuedEmail.objects.filter(~IS_SUPPRESSED, campaign=campaign_id, status=Status.FAILED)
     return failed.update(
         status=Status.PENDING, finished_at=None, attempts=0, account=None, batch=None, position=None
     )
@@ -117,6 +117,30 @@ def resolve_by_resending(mails: list[int]) -> int:
     return _resend({"mails": mails, "text": "Resolved: to be sent again."})
 
 
+def resolve_as_cancelled(mails: list[int]) -> int:
+    """Ends uncertain mails (ids) of cancelled campaigns as cancelled: somebody knows that none arrived.
+
+    Nothing is sent. The attempt keeps counting against its account's limit, for the server may have
+    accepted it all the same. Those of other campaigns stay uncertain. Returns how many.
+    """
+    text = "Resolved: it did not arrive, and its campaign is cancelled."
+    return _resolve(
+        AS_CANCELLED, {"mails": mails, "outcome": "uncertain", "text": text}, f"NOT {NOT_CANCELLED}"
+    )
+
+
+def told_not_cancelled(count: int) -> str:
+    """Of so many emails that resolve_as_cancelled left uncertain, and why."""
+    text = ngettext(
+        "%(count)s stays as it is: its campaign is not cancelled, so it can be sent again, or it was "
+        "resolved meanwhile.",
+        "%(count)s stay as they are: their campaign is not cancelled, so they can be sent again, or they "
+        "were resolved meanwhile.",
+        count,
+    )
+    return text % {"count": number(count)}
+
+
 def told_left(count: int) -> str:
     """Of so many emails that resolve_by_resending left uncertain, and why."""
     text = ngettext(
@@ -137,9 +161,10 @@ def resend_unproven(mails: Mapping[int, int]) -> int:
 
 
 AS_SENT = "status = 'sent', finished_at = now()"
+AS_CANCELLED = "status = 'cancelled', finished_at = now(), batch_id = NULL, position = NULL"
 TO_THE_QUEUE = "status = 'pending', account_id = NULL, batch_id = NULL, position = NULL"
 IN_BATCHES = "(id, batch_id) IN (SELECT * FROM unnest(%(mails)s::bigint[], %(batches)s::bigint[]))"
-NOT_CANCELLED = """campaign_id NOT IN (SELECT id FROM {campaigns} WHERE status = 'cancelled')"""
+NOT_CANCELLED = "(campaign_id NOT IN (SELECT id FROM {campaigns} WHERE status = 'cancelled'))"
 
 
 def _in_batches(mails: Mapping[int, int]) -> dict[str, list[int]]:
@@ -147,8 +172,7 @@ def _in_batches(mails: Mapping[int, int]) -> dict[str, list[int]]:
 
 
 def _resend(values: dict[str, Any], which: str = "TRUE") -> int:
-    not_cancelled = NOT_CANCELLED.format(campaigns=campaign_model()._meta.db_table)
-    return _resolve(TO_THE_QUEUE, {**values, "outcome": "uncertain"}, f"{which} AND {not_cancelled}")
+    return _resolve(TO_THE_QUEUE, {**values, "outcome": "uncertain"}, f"{which} AND {NOT_CANCELLED}")
 
 
 def _resolve(changes: str, values: dict[str, Any], which: str = "TRUE") -> int:
@@ -156,6 +180,7 @@ def _resolve(changes: str, values: dict[str, Any], which: str = "TRUE") -> int:
         return 0
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(LOCK_BATCHES, values)
+        which = which.format(campaigns=campaign_model()._meta.db_table)
         cursor.execute(RESOLVE.format(changes=changes, which=which, latest=LATEST), values)
         count = cursor.fetchone()[0]
     logger.info("Uncertain emails (%s): %s", count, values["text"])

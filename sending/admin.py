@@ -1,10 +1,13 @@
 """The queue, the ledger, batches and heartbeats to look at; suppressions to change."""
 
+from typing import Any
+
 import django_q.admin  # noqa: F401 - registers django-q2's admin, which background_jobs then replaces
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
@@ -43,6 +46,16 @@ class QueuedEmailAdmin(ReadOnly):
     search_fields = ("email", "message_id")
     search_help_text = _lazy("A whole address or Message-ID.")
     inlines = (LedgerInline, LooksInline)
+    readonly_fields = ("note",)
+
+    def get_fields(self, request: HttpRequest, obj: QueuedEmail | None = None) -> Any:
+        """With a note on a mail that waits and will not be sent."""
+        fields = super().get_fields(request, obj)
+        return fields if obj and suppression.why_not_sent([obj]) else [f for f in fields if f != "note"]
+
+    @admin.display(description=_lazy("note"))
+    def note(self, mail: QueuedEmail) -> str:
+        return capfirst(suppression.why_not_sent([mail])[mail.pk])
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """The order in which an index holds the rows of the state that was asked for."""
@@ -98,7 +111,10 @@ class TestMailAdmin(ReadOnly):
 
 @admin.register(Batch)
 class BatchAdmin(ReadOnly):
-    list_display = ("id", "account", "size", "sent", "failed", "was_created", "was_started", "was_finished")
+    list_display = (
+        "id", "account", "size", "sent", "failed", "retried", "uncertain", "was_created", "was_started",
+        "was_finished",
+    )  # fmt: skip
     list_select_related = ("account",)
     list_filter = (AccountFilter,)
     was_created = moment_column("created", _lazy("created"), seconds=True)

@@ -37,6 +37,20 @@ LEAVES = """(
 # A test mail has no queue row: it counts by itself, as if handed over now while it is being sent, and as
 # late as it can have been (TestMail.counts_at) once its end is known, or nobody is left to tell it.
 # Of the moments ahead: nothing more is handed over until then.
+UNLOGGED = f"""
+    SELECT CASE WHEN mail.status = 'uncertain'
+               THEN coalesce({LATEST}, present.now) ELSE present.now END AS at,
+           batch.finished AS ended, mail.status
+    FROM sending_queuedemail mail JOIN sending_batch batch ON batch.id = mail.batch_id
+    WHERE mail.account_id = account.id AND mail.status IN ('sending', 'uncertain')
+      AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
+                      WHERE log.batch_id = mail.batch_id AND log.queued_email_id = mail.id)
+    UNION ALL
+    SELECT least(test.counts_at, present.now), least(test.counts_at, present.now), 'test'
+    FROM sending_testmail test
+    WHERE test.account_id = account.id AND test.outcome <> 'refused'
+      AND test.counts_at > present.now - interval '2 days'  -- no window is longer
+"""  # noqa: S608
 TABLES = f"""
 FROM accounts_smtpaccount account
 CROSS JOIN (SELECT coalesce(%(moment)s::timestamptz, now()) AS now) present
@@ -61,19 +75,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(one.at), '{{}}') AS moments, max(one.ended) AS ended
     FROM (
-        SELECT CASE WHEN mail.status = 'uncertain'
-                   THEN coalesce({LATEST}, present.now) ELSE present.now END AS at,
-               batch.finished AS ended
-        FROM sending_queuedemail mail JOIN sending_batch batch ON batch.id = mail.batch_id
-        WHERE mail.account_id = account.id AND mail.status IN ('sending', 'uncertain')
-          AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
-                          WHERE log.batch_id = mail.batch_id AND log.queued_email_id = mail.id)
-        UNION ALL
-        SELECT least(test.counts_at, present.now), least(test.counts_at, present.now)
-        FROM sending_testmail test
-        WHERE test.account_id = account.id AND test.outcome <> 'refused'
-          AND test.counts_at > present.now - interval '2 days'  -- no window is longer
-    ) one) unlogged
+{UNLOGGED}    ) one) unlogged
 CROSS JOIN LATERAL (
     SELECT CASE WHEN account.spacing > 0 THEN account.spacing * interval '1 second' + greatest(
         (SELECT max(log.at) FROM sending_sendlog log
@@ -110,6 +112,16 @@ SELECT account.id, span.name, span.most, taken.n,
 AHEAD = f"""
 SELECT account.id, span.most, taken.n {TABLES} AND span.length = interval '24 hours' ORDER BY ahead.hours
 """
+# But for what a batch has in hand now: that may come back to the queue.
+HANDED_OVER = f"""
+SELECT count(*) FROM accounts_smtpaccount account
+CROSS JOIN (SELECT now() AS now) present
+CROSS JOIN LATERAL (
+    SELECT log.at FROM sending_sendlog log
+    WHERE log.account_id = account.id AND log.outcome IN ('sent', 'uncertain') AND log.at >= %(since)s
+    UNION ALL
+    SELECT one.at FROM ({UNLOGGED}) one WHERE one.status <> 'sending' AND one.at >= %(since)s) used
+"""  # noqa: S608
 OF_THE_DAY = ("24 h", "day", "warm-up")
 
 
@@ -181,6 +193,15 @@ class Capacity:
     def _holds(self) -> list[tuple[str, datetime]]:
         full = [(span.name, span.frees_at) for span in self.spans if not span.left and span.frees_at]
         return [*full, ("spacing", self.spaced_until)] if self.spaced_until and self.spaced_for else full
+
+
+def handed_over_since(since: datetime) -> int:
+    """Mails of all accounts that were, or may have been, accepted since then (aware), as their limits count
+    them: campaigns' mails, uncertain ones and tests. None of more than two days ago is asked for.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(HANDED_OVER, {"since": since})
+        return cursor.fetchone()[0]
 
 
 def look(accounts: Iterable[int], moment: datetime | None = None) -> dict[int, Capacity]:

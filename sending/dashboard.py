@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.actions import resume_account
 from accounts.models import SmtpAccount
-from sending import last_hours, live, outlook
+from sending import batch_words, capacity, last_hours, live, outlook
 from sending.campaign import contact_model
 from sending.status import OPEN, STATES, last_batches, last_sign, queue_status
 
@@ -66,15 +66,15 @@ def _figures(request: HttpRequest) -> dict[str, Any]:
     enabled = [account for account in status["accounts"] if account["state"] != "disabled"]
     return {
         "status": status,
-        "sent_today": history.sent_today,
+        "sent_today": capacity.handed_over_since(now.replace(hour=0, minute=0, second=0, microsecond=0)),
         "capacity": sum(account["limit"] for account in enabled),
         "heartbeat": last_sign(),
         "accounts": [outlook.with_words(account) for account in status["accounts"]],
         "campaigns": _shown(status, now),
         "hidden_campaigns": max(0, len(status["campaigns"]) - MOST_CAMPAIGNS),
         "history": history,
-        "batches": batches,
-        "queue_remaining": status["pending"] + status["retry"],
+        "batches": [(batch, batch_words.clauses(batch, batch.size)) for batch in batches],
+        "remaining": batch_words.told_remaining(status["pending"] + status["retry"]),
         "is_first_run": is_first_run,
         "has_contacts": is_first_run and contact_model().objects.exists(),
         "has_queued": any(status[state] for state in STATES),

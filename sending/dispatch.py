@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, Sum
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 from django_q.tasks import async_task
 
 from accounts.addresses import ascii_domain
@@ -15,8 +15,9 @@ from accounts.models import SmtpAccount
 from sending import capacity, lanes
 from sending.campaign import ORDER, campaign_model
 from sending.dealing import Share, deal
-from sending.models import Batch, Pacing, QueuedEmail, Suppression, Tally
+from sending.models import Batch, Pacing, QueuedEmail, Tally
 from sending.spacing import most_in_a_batch
+from sending.suppression import IS_SUPPRESSED
 
 LOCK = 0x62617463  # "batc": Postgres' advisory lock of the dispatcher
 LOOK_AHEAD = 500  # rows, once a suppressed address was met
@@ -163,12 +164,11 @@ def _pick_unsuppressed(campaign: int, count: int) -> list[int]:
 
 
 def _pick(campaign: int, count: int, after: list[int]) -> list[tuple[int, bool]]:
-    suppressed = Suppression.objects.annotate(address=Lower("email")).filter(address=Lower(OuterRef("email")))
     return list(
         QueuedEmail.objects.filter(campaign=campaign, status=QueuedEmail.Status.PENDING)
         .filter(id__gt=after[-1] if after else 0)
         .order_by("id")
-        .annotate(is_suppressed=Exists(suppressed))
+        .annotate(is_suppressed=IS_SUPPRESSED)
         .select_for_update(skip_locked=True, of=("self",))
         .values_list("id", "is_suppressed")[:count]
     )

@@ -4,12 +4,14 @@ from django.db import connection
 
 # A row's xmin changes whenever the row does. The queue shows its changes by the tally's newest row.
 # What time alone changes is named: life signs that get old, pauses and starts that are due, mails
-# that leave the 24 h window; what is told to the minute changes with the minute.
+# that leave the 24 h window; what is told to the minute changes with the minute, and so does what is told
+# of an address that was taken off the suppression list.
 VERSION = """
 SELECT md5(concat_ws('|',
     (SELECT max(id) FROM sending_tally),
     (SELECT max(id) FROM sending_sendlog),
     (SELECT max(id) FROM sending_batch),
+    (SELECT max(id) FROM sending_suppression),
     (SELECT string_agg(id || ':' || xmin, ',') FROM (
         SELECT id, xmin FROM sending_testmail ORDER BY id DESC LIMIT 100) newest),
     (SELECT string_agg(id || ':' || xmin, ',' ORDER BY id) FROM sending_batch WHERE finished IS NULL),

@@ -102,12 +102,6 @@ class History:
         return sum(hour.sent for hour in self.hours)
 
     @property
-    def sent_today(self) -> int:
-        """Mails since midnight, where the hours begin."""
-        midnight = timezone.localtime(self.hours[-1].start).replace(hour=0)
-        return sum(hour.sent for hour in self.hours if hour.start >= midnight)
-
-    @property
     def most_failures(self) -> int:
         """Of the most frequent class."""
         return max((one.count for one in self.failures), default=0)

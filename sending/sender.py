@@ -17,7 +17,7 @@ from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.reply import SmtpReply
-from sending import drain, effects, ledger, replies, settle
+from sending import batch_words, drain, effects, ledger, replies, settle
 from sending.composer import ComposeError, ComposeFault, Letter, compose, where
 from sending.database import patiently
 from sending.judge import judge
@@ -52,12 +52,7 @@ def send_batch(batch_id: int) -> str:
     settled = settle.settle(batch_id, token)
     if settled is None:
         return f"Batch {batch_id} was recovered before it was settled"
-    returned = len(sender.mails) - settled.sent - settled.failed
-    line = (
-        f"Batch sent: {settled.sent} emails, {settled.failed} failures"
-        f"{f', {returned} returned to the queue' if returned else ''}. "
-        f"Queue remaining: {settle.queue_remaining()}"
-    )
+    line = batch_words.sentence(settled, len(sender.mails), settle.queue_remaining())
     logger.info(line)
     return line
 

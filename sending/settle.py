@@ -73,9 +73,9 @@ WITH mail AS MATERIALIZED (
             ELSE queue.last_reply END, 500)
     FROM verdict
     WHERE queue.id = verdict.id AND queue.batch_id = %(batch)s AND queue.status = %(expected)s
-    RETURNING verdict.status, verdict.outcome
+    RETURNING verdict.status
 )
-SELECT status, outcome, count(*) FROM moved GROUP BY status, outcome
+SELECT status, count(*) FROM moved GROUP BY status
 """
 
 HAND_BACK = """
@@ -96,11 +96,25 @@ SELECT count(*) FROM held
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a batch: mails by their new state; sent and failed attempts of the batch."""
+    """What became of a batch's mails, by their new state. failed: for good. retried: to be tried again."""
 
     states: Counter[str]
-    sent: int
-    failed: int
+
+    @property
+    def sent(self) -> int:
+        return self.states["sent"]
+
+    @property
+    def failed(self) -> int:
+        return self.states["failed"]
+
+    @property
+    def retried(self) -> int:
+        return self.states["retry"]
+
+    @property
+    def uncertain(self) -> int:
+        return self.states["uncertain"]
 
 
 def settle(batch: int, token: UUID) -> Settled | None:
@@ -142,8 +156,8 @@ def _recover_one() -> bool:
             return False
         settled = _finish(batch.pk, in_hand="uncertain" if batch.started else "pending")
     logger.warning(
-        "Batch %s recovered: %s sent, %s failed, %s uncertain, %s back to pending",
-        batch.pk, settled.sent, settled.failed, settled.states["uncertain"], settled.states["pending"],
+        "Batch %s recovered: %s sent, %s failed, %s to be tried again, %s uncertain, %s back to pending",
+        batch.pk, settled.sent, settled.failed, settled.retried, settled.uncertain, settled.states["pending"],
     )  # fmt: skip
     return True
 
@@ -155,7 +169,13 @@ def settle_uncertain(batch: int, mail: int) -> None:
 
 def _finish(batch: int, in_hand: str) -> Settled:
     settled = _apply_ledger(batch, expected="sending", in_hand=in_hand)
-    Batch.objects.filter(pk=batch).update(finished=Now(), sent=settled.sent, failed=settled.failed)
+    Batch.objects.filter(pk=batch).update(
+        finished=Now(),
+        sent=settled.sent,
+        failed=settled.failed,
+        retried=settled.retried,
+        uncertain=settled.uncertain,
+    )
     return settled
 
 
@@ -175,13 +195,7 @@ def _apply_ledger(batch: int, expected: str, in_hand: str, only: int | None = No
                 "most_returns": MOST_RETURNS,
             },
         )
-        rows = cursor.fetchall()
-    states: Counter[str] = Counter()
-    for status, _, count in rows:
-        states[status] += count
-    sent = sum(count for _, outcome, count in rows if outcome == "sent")
-    failed = sum(count for _, outcome, count in rows if outcome in ("failed", "retry", "uncertain"))
-    return Settled(states, sent, failed)
+        return Settled(Counter(dict(cursor.fetchall())))
 
 
 def hand_back_account(batch: int, token: UUID, account: int) -> bool:

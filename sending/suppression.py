@@ -1,17 +1,32 @@
-"""The suppression list: addresses that get nothing more, whoever asks."""
+"""The suppression list: addresses that get nothing more, whoever asks.
 
-from collections.abc import Iterator, Mapping
+The list alone says so, each time that it matters: when a campaign is queued, when a mail is claimed, before
+each mail of a batch, and when it is told where a mail is. The queue holds no copy of it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet, Value
+from django.db.models import Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
 
-from sending.models import Suppression
+from sending.models import QueuedEmail, Suppression
+
+Status = QueuedEmail.Status
+IS_SUPPRESSED = Exists(
+    Suppression.objects.order_by().alias(address=Lower("email")).filter(address=Lower(OuterRef("email")))
+)
 
 SUPPRESS = """
 INSERT INTO sending_suppression (email, reason, source, at) VALUES (%s, %s, %s, now())
 ON CONFLICT (lower(email)) DO NOTHING
+"""
+REASONS = """
+SELECT mail.id, suppression.reason FROM sending_queuedemail mail
+JOIN sending_suppression suppression ON lower(suppression.email) = lower(mail.email)
+WHERE mail.id = ANY(%(mails)s)
 """
 
 
@@ -23,14 +38,37 @@ def suppress(email: str, reason: str, source: str = "") -> bool:
 
 
 def unsuppress(email: str) -> bool:
-    """Takes an address off the list. False when it wasn't on it. What was dropped for it stays dropped."""
-    deleted, _ = _of(email).delete()
+    """Takes an address off the list. False when it wasn't on it.
+
+    What waits for it in the queue goes out, as if it had never been there; what was dropped stays dropped.
+    """
+    deleted = _of(email).delete()[0]
     return bool(deleted)
 
 
 def suppression_of(email: str) -> Suppression | None:
     """Why and since when an address gets nothing."""
     return _of(email).first()
+
+
+def why_not_sent(mails: Iterable[QueuedEmail]) -> dict[int, str]:
+    """Why those of these mails (by id) that wait will not be sent, and what becomes of them, in words.
+
+    Such a mail stays pending, or waits for its retry, until the dispatcher comes to it and ends it as
+    suppressed. One statement for a page of mails, and none where nothing waits.
+    """
+    waiting = [mail.pk for mail in mails if mail.status in (Status.PENDING, Status.RETRY)]
+    if not waiting:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(REASONS, {"mails": waiting})
+        reasons = {reason: _told(reason) for reason in Suppression.Reason.values}
+        return {mail: reasons[reason] for mail, reason in cursor.fetchall()}
+
+
+def _told(reason: str) -> str:
+    told = {"reason": Suppression.Reason(reason).label.lower()}
+    return _("will not be sent: %(reason)s, so it ends as suppressed when its turn comes") % told
 
 
 def search(suppressions: QuerySet[Suppression], words: str) -> QuerySet[Suppression]:

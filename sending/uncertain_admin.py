@@ -22,12 +22,12 @@ from sending.read_only import LedgerInline, LooksInline, ReadOnly
 
 @admin.register(UncertainEmail)
 class UncertainEmailAdmin(ReadOnly):
-    """Only looked at, but for three actions, each for who may resolve uncertain emails."""
+    """Only looked at, but for four actions, each for who may resolve uncertain emails."""
 
     list_display = ("email", "of", "known")
     list_select_related = ("campaign", "account")
     list_filter = (CampaignFilter, AccountFilter)
-    actions = ("look_now", "arrived", "send_again")
+    actions = ("look_now", "arrived", "send_again", "not_arrived")
     fields = (
         "email", "campaign", "account", "message_id", "since", "phase", "last_word", "looked", "what_next"
     )  # fmt: skip
@@ -59,8 +59,13 @@ class UncertainEmailAdmin(ReadOnly):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """With the list's actions as buttons, for who may decide."""
-        context = {**(extra_context or {}), "may_resolve": self.has_resolve_permission(request)}
+        """With the list's actions as buttons, for who may decide: those that its campaign allows."""
+        mail = self.get_object(request, object_id)
+        context = {
+            **(extra_context or {}),
+            "may_resolve": self.has_resolve_permission(request),
+            "is_cancelled": mail is not None and mail.campaign.status == "cancelled",
+        }
         return super().change_view(request, object_id, form_url, context)
 
     # --- What a person can do ---
@@ -104,6 +109,21 @@ class UncertainEmailAdmin(ReadOnly):
         if left := len(mails) - count:
             self.message_user(request, actions.told_left(left), messages.WARNING)
         return None
+
+    @admin.action(
+        description=_lazy("They did not arrive: cancel them, as their campaign is (nothing is sent)"),
+        permissions=["resolve"],
+    )
+    def not_arrived(self, request: HttpRequest, queryset: QuerySet[UncertainEmail]) -> None:
+        mails = list(queryset)
+        count = actions.resolve_as_cancelled([mail.pk for mail in mails])
+        cancelled = set(self.model.objects.filter(pk__in=[mail.pk for mail in mails], status="cancelled"))
+        told = _("Cancelled: a person knows that it did not arrive, and its campaign is cancelled.")
+        self._remember(request, [mail for mail in mails if mail in cancelled], told)
+        told = ngettext("%(count)s email is cancelled", "%(count)s emails are cancelled", count)
+        self.message_user(request, told % {"count": number(count)}, messages.SUCCESS)
+        if left := len(mails) - count:
+            self.message_user(request, actions.told_not_cancelled(left), messages.WARNING)
 
     def _ask(self, request: HttpRequest, mails: list[UncertainEmail]) -> HttpResponse:
         context = {

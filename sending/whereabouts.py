@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from accounts.models import SmtpAccount
 from accounts.reply import as_said
 from accounts.words import moment, number
-from sending import uncertain
+from sending import suppression, uncertain
 from sending.models import Batch, Pacing, QueuedEmail, SendLog
 
 Status = QueuedEmail.Status
@@ -69,6 +69,7 @@ class _Known:
     in_batch: dict[int, int]
     started: dict[int, datetime | None]
     uncertain: dict[int, uncertain.Told]
+    not_sent: dict[int, str]
 
 
 def tell(mails: Sequence[QueuedEmail], status: dict[str, Any], campaign: dict[str, Any]) -> list[Told]:
@@ -99,6 +100,7 @@ def _read(mails: Sequence[QueuedEmail], status: dict[str, Any], campaign: dict[s
         in_batch=_counted(IN_BATCH, sending),
         started=dict(batches.values_list("pk", "started")) if sending else {},
         uncertain=uncertain.tell(doubtful) if doubtful else {},
+        not_sent=suppression.why_not_sent(mails),
     )
 
 
@@ -122,6 +124,8 @@ def _tell(mail: QueuedEmail, attempt: SendLog | None, known: _Known) -> Told:
 
 
 def _why(mail: QueuedEmail, logged: SendLog | None, known: _Known) -> str:
+    if mail.pk in known.not_sent and known.campaign["status"] != "cancelled":
+        return known.not_sent[mail.pk]
     if mail.status == Status.PENDING:
         return ", ".join(_held(known) or _in_line(mail, known))
     if mail.status == Status.SENDING:

@@ -16,7 +16,7 @@ from campaigns import import_actions
 from campaigns.models import Attachment, Campaign, Contact, ContactList, Import, Queueing
 from sending.exporting.models import Export
 from sending.longwork import running
-from sending.models import Batch, QueuedEmail, SendLog, SentFolderLook, Suppression
+from sending.models import Batch, QueuedEmail, SendLog, SentFolderLook, Suppression, UncertainEmail
 from tests.factories import make_account, make_list
 from tests.queue_rows import beat, make_queue, queued
 
@@ -75,6 +75,7 @@ SCREENS: dict[str, Callable[[], str]] = {
     "campaign": lambda: of(Campaign, name="Winter letters"),
     "review": lambda: of(Campaign, "review", name="Winter letters"),
     "queueing": lambda: of(Campaign, "progress", name="Letter to all"),
+    "queueing-more": lambda: of(Campaign, "progress", name="Members’ evening"),
     "campaign-progress": lambda: of(Campaign, "progress", name="Spring catalogue"),
     "campaign-progress-of-a-draft": lambda: of(Campaign, "progress", name="Winter letters"),
     "campaign-history": lambda: of(Campaign, "history", name="Spring catalogue"),
@@ -107,6 +108,9 @@ SCREENS: dict[str, Callable[[], str]] = {
     "uncertain": table("sending_uncertainemail"),
     "uncertain-mail": lambda: at(
         "sending_uncertainemail_change", QueuedEmail.objects.filter(status="uncertain").earliest("pk").pk
+    ),
+    "uncertain-mail-of-a-cancelled-campaign": lambda: of(
+        UncertainEmail, status="uncertain", campaign__name="Summer sale"
     ),
     "ledger": table("sending_sendlog"),
     "batches": table("sending_batch"),
@@ -166,17 +170,26 @@ def fill(user: User | None = None) -> None:
     make_queue(spring, "failed", 12, accounts[1])
     make_queue(paused, "pending", 76)
     beat()
-    for ago in range(8, 0, -1):
-        Batch.objects.create(
-            size=10, sent=10 - ago % 3, failed=ago % 3 if ago < 4 else 0, lease=timezone.now(),
-            finished=timezone.now() - timedelta(seconds=30 * ago),
-        )  # fmt: skip
     one_persons_history(paused, accounts[0])
     uncertain_mails(spring, accounts[3])
+    sale = queued("Summer sale", status="cancelled", **text)
+    uncertain_mails(sale, accounts[3])
+    QueuedEmail.objects.create(campaign=spring, email="member1@example.com")  # suppressed meanwhile
     imports()
     suppressions()
     colleagues()
+    last_batches()
     fill_long_work(user)
+
+
+def last_batches() -> None:
+    """Most went well; of the others some failed, some are to be tried again, one is uncertain."""
+    for ago in range(8, 0, -1):
+        Batch.objects.create(
+            size=10, sent=10 - ago % 3, failed=ago % 3 if ago < 4 else 0, uncertain=int(ago == 7),
+            retried=ago % 3 - int(ago == 7) if ago > 3 else 0, lease=timezone.now(),
+            finished=timezone.now() - timedelta(seconds=30 * ago),
+        )  # fmt: skip
 
 
 def address(name) -> str:
@@ -232,6 +245,8 @@ def fill_long_work(user) -> None:
         name="Letter to all", subject="To all of you", html=HTML, status="queueing"
     )
     Queueing.objects.create(campaign=campaign, expected=250_000, rows_done=120_000, percent=48, **held)
+    members = Campaign.objects.get(name="Members’ evening")
+    Queueing.objects.create(campaign=members, expected=130_000, created_by=user)
     wanted = {"source": "contacts", "wanted": {}, "language": "en"}
     Export.objects.create(
         title="Recipients of Spring catalogue", filename="spring-catalogue.csv", rows_done=62_000, percent=71,

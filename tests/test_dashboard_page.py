@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import SmtpAccount
 from campaigns.models import Campaign
-from sending.models import Heartbeat, QueuedEmail, SendLog
+from sending.models import Heartbeat, QueuedEmail, SendLog, TestMail
 from tests.factories import make_account, make_list, make_user, set_pace
 from tests.queue_rows import beat, make_batch, make_queue, make_sent, queued
 
@@ -78,7 +79,8 @@ def test_it_shows_the_figures_of_campaigns_and_accounts(staff_client):
     page = words(get(staff_client))
 
     assert "Sending is running." in page
-    assert "Sent today 3 of 50 a day Pending 4" in page
+    assert "Sent today 3 of 50 a day" in page
+    assert "Pending 4" in page
     assert "Sent in all 3" in page
     assert "Spring catalogue sending 50% of 8 · 3 in the last hour Sent 3 Remaining 4 Failed 1" in page
     assert "Support paused Support@sender.example 3 of 50 a day, 47 left" in page
@@ -100,6 +102,40 @@ def test_batches_are_told_as_log_lines_and_the_latest_says_what_is_left(staff_cl
     page = words(get(staff_client))
     assert "Batch sent: 10 emails, 0 failures. Queue remaining: 2" in page
     assert re.search(r"Batch sent: 8 emails, 2 failures\.(?! Queue)", page)
+
+
+def test_the_log_tells_failures_from_what_is_tried_again_or_uncertain(staff_client):
+    make_batch(sent=8, failed=1, retried=2, uncertain=1, finished=timezone.now())
+    make_batch(sent=1, failed=0, retried=9, finished=timezone.now())
+    page = words(get(staff_client))
+    assert "Batch sent: 8 emails, 1 failure, 2 to be tried again, 1 uncertain." in page
+    assert "Batch sent: 1 email, 0 failures, 9 to be tried again. Queue remaining: 0" in page
+
+
+def test_sent_today_and_what_is_used_of_the_accounts_agree(staff_client):
+    """Tests and uncertain mails count in both, what a server refused counts in neither."""
+    campaign, account = queued(), make_account(daily_limit=50)
+    make_sent(campaign, account, 3)
+    make_queue(campaign, "uncertain", 2, account)
+    (logged,) = make_queue(campaign, "uncertain", 1, account)
+    values = {"phase": "dot", "outcome": "uncertain", "duration": 1}
+    SendLog.objects.create(queued_email=logged, batch=logged.batch, account=account, **values)
+    make_queue(campaign, "failed", 1, account)
+    for outcome in ("sent", "uncertain", "refused"):
+        TestMail.objects.create(
+            account=account, email="me@example.com", message_id=outcome, outcome=outcome, counts_at=Now()
+        )
+    page = words(get(staff_client))
+    assert "Sent today 8 of 50 a day" in page
+    assert "8 of 50 a day, 42 left" in page
+    assert "with tests and uncertain emails" in page
+
+
+def test_what_a_batch_has_in_hand_is_not_sent_yet(staff_client):
+    make_queue(queued(), "sending", 2, make_account(daily_limit=50))
+    page = words(get(staff_client))
+    assert "Sent today 0 of 50 a day" in page
+    assert "Being sent 2" in page
 
 
 def test_what_has_not_changed_is_answered_with_304_and_three_queries(staff_client, django_assert_num_queries):

@@ -166,6 +166,76 @@ def test_cancelled_while_more_are_queued_it_is_cancelled_for_good():
     assert [mail[2] for mail in mails(campaign)] == ["cancelled"] * 5
 
 
+def more_are_queued() -> Campaign:
+    """A campaign that is being sent, to five, while a worker is to queue six more."""
+    campaign = asked_for()
+    running.run_next()
+    campaign.lists.add(make_list(6, "late", prefix="late"))
+    actions.send_campaign(campaign)
+    return campaign
+
+
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_stopped_while_more_are_queued_it_goes_on_with_those_that_were(is_begun):
+    campaign = more_are_queued()
+    kind, work = claim() if is_begun else (None, None)
+
+    actions.stop_queueing(campaign)
+
+    if is_begun:
+        with pytest.raises(running.Interrupted):
+            running._work(kind, work)
+    assert actions.told_stopped(campaign) == "Stopped queueing “News”: nobody more was queued"
+    assert [mail[2] for mail in mails(campaign)] == ["pending"] * 5
+    assert again(campaign).status == "sending"
+    assert running.run_next() is None
+    assert actions.send_campaign(campaign).startswith("Queueing 6")  # and it may be asked for anew
+
+
+def test_stopped_too_late_it_is_refused_and_everybody_is_queued():
+    campaign = more_are_queued()
+    running.run_next()
+    with pytest.raises(actions.Refused, match="not being queued"):
+        actions.stop_queueing(campaign)
+    assert (again(campaign).status, len(mails(campaign))) == ("sending", 11)
+
+
+@pytest.mark.parametrize(
+    ("where", "pressed"),
+    [
+        ("campaigns_campaign_act", {"act": "stop"}),
+        ("campaigns_campaign_change", {"_act:stop": "Stop queueing"}),
+    ],
+)
+def test_stopped_by_the_button_of_a_page_the_history_says_who(where, pressed):
+    campaign = more_are_queued()
+    sender, viewer = log_in("Sender"), Client()
+    viewer.force_login(make_user("Viewer", name="vera"))
+    for name in ("campaigns_campaign_progress", "campaigns_campaign_change"):
+        assert "Stop queueing" in sender.get(page(name, campaign.pk)).content.decode()
+        assert "Stop queueing" not in viewer.get(page(name, campaign.pk)).content.decode()
+    url = page(where, campaign.pk)
+    sender.get(url, pressed)
+    assert viewer.post(url, pressed).status_code == 403
+    assert Queueing.objects.latest("id").is_in_work
+
+    sender.post(url, pressed)
+
+    assert (again(campaign).status, len(mails(campaign))) == ("sending", 5)
+    assert not Queueing.objects.latest("id").is_in_work
+    entry = LogEntry.objects.latest("id")
+    assert (entry.user.username, entry.object_id) == ("user", str(campaign.pk))
+    assert "nobody more was queued" in entry.get_change_message()
+
+
+def test_the_command_stops_it_too():
+    campaign, out = more_are_queued(), StringIO()
+    call_command("stop_queueing", campaign.name, stdout=out)
+    assert out.getvalue() == "Stopped queueing “News”: nobody more was queued\n"
+    with pytest.raises(CommandError, match="not being queued"):
+        call_command("stop_queueing", campaign.name)
+
+
 def test_a_finished_campaign_stays_finished_when_queueing_more_is_cancelled():
     campaign = asked_for()
     running.run_next()
@@ -253,7 +323,7 @@ def test_its_pages_tell_how_far_it_is_and_who_may_send_can_stop_it():
 
     sender.force_login(make_user("Sender", name="sam"))
     assert "Stop queueing" in sender.get(progress).content.decode()
-    sender.post(page("campaigns_campaign_act", campaign.pk), {"act": "cancel"})
+    sender.post(page("campaigns_campaign_act", campaign.pk), {"act": "stop"})
 
     assert again(campaign).status == "draft"
     response = sender.get(page("campaigns_campaign_queueing", campaign.pk))

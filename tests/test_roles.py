@@ -170,7 +170,10 @@ ACTIONS: dict[str, tuple[set[str], Callable]] = {
         {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:retry": "x"}, lambda w: w.sending)
     ),
     "send to many": ({SENDER, ADMIN}, by_worker(choose("campaigns_campaign", "send", lambda w: w.draft))),
-    "stop queueing": ({SENDER, ADMIN}, press("campaigns_campaign_act", lambda w: w.queueing, act="cancel")),
+    "stop queueing": ({SENDER, ADMIN}, press("campaigns_campaign_act", lambda w: w.queueing, act="stop")),
+    "stop queueing by the button": (
+        {SENDER, ADMIN}, save("campaigns_campaign", {**MESSAGE, "_act:stop": "x"}, lambda w: w.queueing)
+    ),
     "export many contacts": (EVERYBODY, export_all("campaigns_contact", contact)),
     "export a long list": (
         EVERYBODY, by_worker(press("campaigns_contactlist_export", lambda w: w.everybody))

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import SmtpAccount
 from campaigns import actions
 from campaigns.models import Campaign, Contact
-from config.demo.smtp_server import LocalSmtpServer
+from config.demo.smtp_server import Action, LocalSmtpServer
 from sending.dispatch import dispatch
 from sending.models import Batch, QueuedEmail, SendLog, Suppression
 from sending.sender import send_batch
@@ -101,6 +101,28 @@ def test_the_log_line_says_what_was_sent_and_what_is_left(server, accounts, capl
     assert "Batch sent: 10 emails, 0 failures. Queue remaining: 15" in caplog.text
     assert "secret" not in caplog.text
     assert "person1@" not in caplog.text
+
+
+def test_the_log_line_and_the_batch_tell_failures_from_what_is_tried_again_or_uncertain(
+    server, accounts, script, caplog
+):
+    caplog.set_level("INFO")
+    script.answers["rcpt", "person1@example.com"] = "550 5.1.1 No such user"
+    script.answers["rcpt", "person2@example.com"] = "450 4.2.1 Busy"
+    script.answers["rcpt", "person3@example.com"] = "450 4.2.1 Busy"
+    script.answers["dot", "person5@example.com"] = Action.KEEP_AND_DROP
+    batch = send(6)
+    told = "Batch sent: 2 emails, 1 failure, 2 to be tried again, 1 uncertain. Queue remaining: 2"
+    assert told in caplog.text
+    assert (batch.sent, batch.failed, batch.retried, batch.uncertain) == (2, 1, 2, 1)
+
+
+def test_a_mail_that_was_tried_often_enough_is_a_failure(server, accounts, script, caplog):
+    caplog.set_level("INFO")
+    set_pace(max_retries=0)
+    script.answers["rcpt", "person1@example.com"] = "450 4.2.1 Busy"
+    send(2)
+    assert "Batch sent: 1 email, 1 failure. Queue remaining: 0" in caplog.text
 
 
 def test_a_second_wake_up_of_the_same_batch_sends_nothing(server, accounts):

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from sending.last_hours import history
+from sending.capacity import handed_over_since
 from sending.models import Heartbeat, QueuedEmail
 from sending.status import queue_status
 from tests.factories import make_account, make_campaign, set_pace
@@ -175,7 +175,8 @@ def test_sent_today_starts_at_midnight_of_the_servers_time_zone(settings):
     make_sent(campaign, account, 1, since_midnight - timedelta(seconds=30))
     make_sent(campaign, account, 1, since_midnight + timedelta(seconds=30))
     make_queue(campaign, "failed", 1, account)
-    assert history(timezone.localtime()).sent_today == 1
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    assert handed_over_since(midnight) == 1
 
 
 def test_the_sentence_speaks_only_of_accounts_that_the_waiting_mail_may_use():

@@ -47,6 +47,7 @@ def test_a_row_holds_everything_that_is_known(admin_client: Client) -> None:
             "code": "550",
             "enhanced code": "5.1.1",
             "last reply": "No such user",
+            "note": "",
         }
     ]
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from campaigns.actions import cancel_campaign
+from sending import capacity
 from sending.models import Batch, QueuedEmail, SendLog
 from sending.status import queue_status
 from tests.factories import make_account
@@ -119,6 +120,38 @@ def test_mails_of_a_cancelled_campaign_are_not_sent_again_and_it_is_said(admin_c
     assert states(mails[0]) == ["uncertain"]
 
 
+def test_one_that_did_not_arrive_is_cancelled_with_its_campaign(admin_client, admin_user, mails):
+    url = f"{LIST}{mails[0].pk}/change/"
+    assert 'value="not_arrived"' not in admin_client.get(url).content.decode()
+    cancel_campaign(mails[0].campaign)
+    text = admin_client.get(url).content.decode()
+    assert "It did not arrive: cancel it, as its campaign is (nothing is sent)" in text
+    assert 'value="send_again"' not in text
+    used = capacity.look([mails[0].account_id])[mails[0].account_id].used
+
+    response = act(admin_client, "not_arrived", *mails[:2])
+
+    assert said(response) == ["2 emails are cancelled"]
+    assert states(*mails) == ["cancelled", "cancelled", "uncertain"]
+    assert [entry.user for entry in LogEntry.objects.all()] == [admin_user] * 2
+    # The server may have accepted them all the same.
+    assert capacity.look([mails[0].account_id])[mails[0].account_id].used == used == 3
+    assert set(SendLog.objects.values_list("outcome", flat=True)) == {"uncertain"}
+
+
+def test_one_of_a_campaign_that_goes_on_is_not_cancelled_and_it_is_said(admin_client, mails):
+    other = make_uncertain(make_account("a2"), 1, queued("Second"))[0]
+    cancel_campaign(other.campaign)
+    response = act(admin_client, "not_arrived", mails[0], other)
+    assert said(response) == [
+        "1 email is cancelled",
+        "1 stays as it is: its campaign is not cancelled, so it can be sent again, or it was resolved "
+        "meanwhile.",
+    ]
+    assert states(mails[0], other) == ["uncertain", "cancelled"]
+    assert [entry.object_id for entry in LogEntry.objects.all()] == [str(other.pk)]
+
+
 def test_looking_now_settles_what_is_there_and_tells_of_the_others(admin_client, dovecot):
     there, missing = make_uncertain(make_account(**imap_of(dovecot)), 2)
     (unasked,) = make_uncertain(make_account("a2"), 1, queued("Second"))
@@ -133,12 +166,14 @@ def test_looking_now_settles_what_is_there_and_tells_of_the_others(admin_client,
     assert any("Nothing listens on" in text for text in said(act(admin_client, "look_now", missing)))
 
 
-@pytest.mark.parametrize("action", ["arrived", "send_again", "look_now"])
+@pytest.mark.parametrize("action", ["arrived", "send_again", "look_now", "not_arrived"])
 def test_who_may_only_look_decides_nothing(client, mails, action):
     viewer = User.objects.create_user("viewer", is_staff=True)
     viewer.user_permissions.add(Permission.objects.get(codename="view_queuedemail"))
     client.force_login(viewer)
     assert client.get(LIST).status_code == 200
+    if action == "not_arrived":
+        cancel_campaign(mails[0].campaign)
     act(client, action, *mails, confirmed="yes")
     assert states(*mails) == ["uncertain"] * 3
     viewer.user_permissions.add(Permission.objects.get(codename="resolve_queuedemail"))
@@ -174,12 +209,21 @@ def test_the_command_tells_the_same(mails):
     assert text.endswith("3 uncertain emails\n")
 
 
+def test_the_command_cancels_none_of_a_campaign_that_goes_on(mails):
+    assert run("--cancel", mails[0].email).startswith(
+        "0 emails are cancelled; 1 stays as it is: its campaign is"
+    )
+    assert states(*mails) == ["uncertain"] * 3
+
+
 def test_the_command_resolves_those_that_it_is_told(mails):
     assert run("--sent", mails[0].email) == "1 email counts as sent\n"
     assert run("--resend", mails[1].email) == "1 email goes out again\n"
     cancel_campaign(mails[2].campaign)
     assert "1 stays as it is: its campaign is cancelled" in run("--resend", "--all")
     assert states(mails[0], mails[2]) == ["sent", "uncertain"]
+    assert run("--cancel", "--all") == "1 email is cancelled\n"
+    assert states(mails[2]) == ["cancelled"]
     with pytest.raises(CommandError, match="Say which"):
         run("--sent")
 

@@ -17,8 +17,15 @@ class Batch(models.Model):
     )
     size = models.PositiveIntegerField(_lazy("size"))
     sent = models.PositiveIntegerField(_lazy("sent"), default=0)
-    failed = models.PositiveIntegerField(
-        _lazy("failed"), default=0, help_text=_lazy("Refused, for good or for the moment.")
+    failed = models.PositiveIntegerField(_lazy("failed"), default=0, help_text=_lazy("Refused for good."))
+    retried = models.PositiveIntegerField(
+        _lazy("to be tried again"), default=0, db_default=0, help_text=_lazy("Refused for the moment.")
+    )
+    uncertain = models.PositiveIntegerField(
+        _lazy("uncertain"),
+        default=0,
+        db_default=0,
+        help_text=_lazy("Nobody knew whether they were accepted."),
     )
     created = models.DateTimeField(_lazy("created"), db_default=Now())
     started = models.DateTimeField(_lazy("started"), null=True)

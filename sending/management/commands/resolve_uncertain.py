@@ -11,19 +11,28 @@ from sending import actions, uncertain
 from sending.campaign import campaign_model
 from sending.models import QueuedEmail
 
+HOW = {
+    "sent": (actions.resolve_as_sent, actions.told_left),
+    "resend": (actions.resolve_by_resending, actions.told_left),
+    "cancel": (actions.resolve_as_cancelled, actions.told_not_cancelled),
+}
 LINES = "{email}  {campaign}  {account}  {message_id}  {why}\n    {looked} {next}"
 
 
 class Command(BaseCommand):
     help = (
         "Lists the mails of which nobody knows whether they were accepted, or resolves them: --sent "
-        "where you know that they arrived, --resend to send them again (they may then arrive twice)."
+        "where you know that they arrived, --resend to send them again (they may then arrive twice), "
+        "--cancel where you know that they did not arrive and their campaign is cancelled (nothing is sent)."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--sent", action="store_true", help="they arrived")
         how.add_argument("--resend", action="store_true", help="send them again")
+        how.add_argument(
+            "--cancel", action="store_true", help="they did not arrive, their campaign is cancelled"
+        )
         parser.add_argument("--campaign", metavar="NAME", help="only those of this campaign")
         parser.add_argument("--all", action="store_true", help="all of them")
         parser.add_argument("--json", action="store_true", help="list as JSON")
@@ -31,15 +40,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> str:
         mails = self._chosen(options)
-        if not (options["sent"] or options["resend"]):
+        how = next((one for one in HOW if options[one]), None)
+        if how is None:
             return self._list(mails, options["json"])
         if not (options["campaign"] or options["addresses"] or options["all"]):
             raise CommandError("Say which: name addresses, --campaign NAME, or --all.")
-        resolve = actions.resolve_as_sent if options["sent"] else actions.resolve_by_resending
+        resolve, told_left = HOW[how]
         count = resolve([mail.pk for mail in mails])
-        said = _told(count, as_sent=options["sent"])
+        said = _told(count, how)
         if left := len(mails) - count:
-            said += f"; {actions.told_left(left)}"
+            said += f"; {told_left(left)}"
         return said
 
     def _chosen(self, options: dict[str, Any]) -> list[QueuedEmail]:
@@ -80,9 +90,11 @@ def _row(mail: QueuedEmail, told: uncertain.Told) -> dict[str, Any]:
     }
 
 
-def _told(count: int, *, as_sent: bool) -> str:
-    if as_sent:
+def _told(count: int, how: str) -> str:
+    if how == "sent":
         told = ngettext("%(count)s email counts as sent", "%(count)s emails count as sent", count)
+    elif how == "cancel":
+        told = ngettext("%(count)s email is cancelled", "%(count)s emails are cancelled", count)
     else:
         told = ngettext("%(count)s email goes out again", "%(count)s emails go out again", count)
     return told % {"count": number(count)}
