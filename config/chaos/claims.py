@@ -49,7 +49,9 @@ class Figures:
 
     def __str__(self) -> str:
         figures = {
-            name: value if isinstance(value, int) else len(value) for name, value in asdict(self).items()
+            name: value if isinstance(value, int) else len(value)
+            for name, value in asdict(self).items()
+            if name != "seed"
         }
         return ", ".join(f"{name.replace('_', ' ')}: {value:,}" for name, value in figures.items())
 
