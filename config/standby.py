@@ -45,7 +45,7 @@ class Pair:
         )  # fmt: skip
         standby = embedded_postgres.start(self.standby)["HOST"]
         configure(self.primary, synchronous_standby_names="*")  # not copied: it ends with this primary
-        _wait(self._is_followed, "the standby does not follow")
+        _wait(self.is_followed, "the standby does not follow")
         return standby
 
     def promote(self) -> None:
@@ -64,12 +64,13 @@ class Pair:
         for data in (self.primary, self.standby):
             embedded_postgres.stop(data, "immediate")
 
-    def _is_followed(self) -> bool:
+    def is_followed(self) -> bool:
+        """Whether the primary's commits wait for a standby that is there."""
         return ask(self.primary, "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'") == 1
 
 
 def configure(data: Path, **settings: str) -> None:
-    """Changes settings of this server, under its open sessions, too. Names and values are the caller's own."""
+    """Changes settings of this server, for its open sessions, too. Names and values are our own."""
     for name, value in settings.items():
         ask(data, f"ALTER SYSTEM SET {name} = '{value}'")
     ask(data, "SELECT pg_reload_conf()")

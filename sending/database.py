@@ -12,8 +12,8 @@ from sending import drain
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 PATIENCE = 30.0  # seconds
-# What a database that can't be written to raises: it is gone, or full, or (InternalError, SQLSTATE 25006) read-only
-# since another one was promoted. A new connection finds the one that is the primary now.
+# What a database that can't be written to raises: it is gone, or full, or (InternalError, SQLSTATE 25006)
+# read-only since another one was promoted. A new connection finds the one that is the primary now.
 AWAY = (OperationalError, InterfaceError, InternalError)
 
 

@@ -32,7 +32,10 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance, p
 
 MAILS = 60
 WAIT_FOR_STANDBY = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
-LEASE_IS_OVER = "SELECT bool_and(lease < now()) FROM sending_batch WHERE finished IS NULL"
+LEASE = 6  # seconds
+LEASE_IS_HALF_OVER = f"""
+SELECT bool_or(lease < now() + interval '{LEASE / 2} s') FROM sending_batch WHERE finished IS NULL
+"""
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +43,7 @@ def servers():
     """A primary and its standby, for all tests here."""
     folder = Path(mkdtemp(prefix="batchwise-test-")).resolve()
     pair = Pair(folder / "one", folder / "two")
-    pair.hosts = pair.start()
-    yield pair
+    yield pair, pair.start()
     pair.stop()
     rmtree(folder)
 
@@ -50,22 +52,24 @@ def servers():
 def pair(servers, transactional_db):
     """The same; the test's database, empty, is on them, and the old primary follows the new one again."""
     usual = {name: connection.settings_dict[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
-    own = {"NAME": DATABASE, "USER": SUPERUSER, "PASSWORD": "", "HOST": servers.hosts, "PORT": ""}
-    if not servers._is_followed():
-        servers.follow()
+    pair, hosts = servers
+    if not pair.is_followed():
+        pair.follow()
     connection.close()
-    connection.settings_dict.update(own)
-    call_command("migrate", interactive=False, verbosity=0)
-    call_command("flush", interactive=False, verbosity=0)
-    yield servers
+    connection.settings_dict.update(NAME=DATABASE, USER=SUPERUSER, PASSWORD="", HOST=hosts, PORT="")
+    if connection.introspection.table_names():
+        call_command("flush", interactive=False, verbosity=0)
+    else:
+        call_command("migrate", interactive=False, verbosity=0)
+    yield pair
     connection.close()
     connection.settings_dict.update(usual)
 
 
 @pytest.fixture
-def url(pair):
+def url(servers):
     """DATABASE_URL as docs/running.md has it: hosts separated by commas."""
-    hosts = ",".join(quote(host, safe="") for host in pair.hosts.split(","))
+    hosts = ",".join(quote(host, safe="") for host in servers[1].split(","))
     return f"postgres://{SUPERUSER}@{hosts}/{DATABASE}"
 
 
@@ -103,7 +107,7 @@ def queue(server, pair, start_cluster, url):
     set_pace(batch_size=20, batch_interval=0.2, delay=0.05)
     make_account("one", port=server.port, username="one", password="secret1")
     actions.queue_campaign(make_campaign(make_list(MAILS)))
-    cluster = start_cluster("watchdog", DATABASE_URL=url, WORKERS="3", BATCH_LEASE="4")
+    cluster = start_cluster("watchdog", DATABASE_URL=url, WORKERS="3", BATCH_LEASE=str(LEASE), WATCHDOG_AFTER="20")
     wait_for(lambda: len(server.received) >= 10, what="ten mails")
     return cluster
 
@@ -113,6 +117,7 @@ def states():
 
 
 def is_over():
+    close_old_connections()  # as Django does when a request, and django-q2 when a job begins
     return set(patiently(states)) <= {"sent", "uncertain"}
 
 
@@ -158,7 +163,7 @@ def test_a_primary_that_lives_on_without_its_standby_lets_no_mail_out(server, pa
     pair.promote()
     wait_for(lambda: ask(old, WAIT_FOR_STANDBY) >= 2, what="worker and dispatcher wait for the standby")
     accepted = len(server.received)
-    wait_for(lambda: ask(old, LEASE_IS_OVER), what="time for a hundred mails")
+    wait_for(lambda: ask(old, LEASE_IS_HALF_OVER), what="time for many mails")
     assert len(server.received) == accepted
     recorded = "SELECT count(*) FROM sending_sendlog"
     assert ask(old, recorded) == ask(pair.primary, recorded) >= accepted - 1
@@ -193,14 +198,3 @@ def test_a_worker_whose_server_becomes_read_only_holds_the_next_mail_until_anoth
     assert sent_while_away == ["person1@example.com", "person2@example.com"]
     assert received(smtp_server) == people(1, 2, 3, 4)
     assert states_in_order() == ["sent"] * 4
-
-
-def test_an_open_connection_to_a_server_that_became_read_only_is_given_up_before_the_next_request(pair):
-    set_pace()
-    opened = connection.connection
-    become_read_only(pair)
-    pair.promote()
-    close_old_connections()  # what Django does when a request, and django-q2 when a job begins
-    set_pace(batch_size=7)
-    assert connection.connection is not opened
-    assert connection.connection.info.host == pair.hosts.split(",")[pair.primary.name == "two"]
