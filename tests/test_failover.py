@@ -193,7 +193,7 @@ def test_a_worker_whose_server_becomes_read_only_holds_the_next_mail_until_anoth
             taking_over.start()
 
     smtp_server.script = script
-    set_pace()
+    set_pace(batch_size=20)
     accounts_at(smtp_server, "one")
     send(20)
     taking_over.join()
