@@ -66,7 +66,7 @@ run: install ## web and worker, with data that stays (var/)
 	@$(BIN)/python -m config.run
 
 stop: install ## stops an embedded PostgreSQL that was left running
-	@code=0; for data in var/postgres var/{demo,test,bench,chaos}/postgres; do $(STOP) $$data || code=1; done; exit $$code
+	@code=0; for data in var/postgres var/{demo,test,bench,chaos}/postgres var/chaos/standby; do $(STOP) $$data || code=1; done; exit $$code
 
 lock: install ## compiles requirements/*.in to *.txt, with the newest versions
 	$(COMPILE) --upgrade --output-file requirements/app.txt requirements/app.in

@@ -61,7 +61,7 @@ def stop(data: Path, mode: str = "fast") -> bool:
     with _alone(data):
         if not _is_alive(data):
             return False
-        _run(data, "pg_ctl", "stop", "-D", ".", "-w", "-m", mode)
+        run(data, "pg_ctl", "stop", "-D", ".", "-w", "-m", mode)
         if (sockets := _socket_directory(data)) != data:
             shutil.rmtree(sockets)
     return True
@@ -71,7 +71,7 @@ def kill(data: Path) -> bool:
     """kill -9 of the server's main process, as the kernel does when memory runs out. For tests of that."""
     if not _is_alive(data):
         return False
-    os.kill(_pid(data), signal.SIGKILL)
+    os.kill(pid(data), signal.SIGKILL)
     return True
 
 
@@ -96,10 +96,8 @@ def _initialise(data: Path) -> None:
     """Makes the data directory, under another name first: a half-made one is never used."""
     draft = data.with_name(f"{data.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700)
-    if os.geteuid() == 0:
-        shutil.chown(draft, SYSTEM_USER, SYSTEM_USER)
-    _run(
+    make_private(draft)
+    run(
         draft, "initdb", "-D", draft, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--no-locale",
         "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
     )  # fmt: skip
@@ -108,16 +106,23 @@ def _initialise(data: Path) -> None:
     draft.rename(data)
 
 
+def make_private(directory: Path) -> None:
+    """Makes a directory for the server's own user alone: PostgreSQL accepts no other."""
+    directory.mkdir(mode=0o700)
+    if os.geteuid() == 0:
+        shutil.chown(directory, SYSTEM_USER, SYSTEM_USER)
+
+
 def _launch(data: Path) -> None:
     options = f"-k {shlex.quote(str(_socket_directory(data)))} -c listen_addresses=''"
     # Relative to the data directory: pg_ctl hands its arguments to a shell.
     command = ("pg_ctl", "start", "-D", ".", "-w", "-t", START_WITHIN, "-l", "log", "-o", options)
     for seconds in (0.5, 1, 2, 4):  # children of a killed server hold its memory until they notice
         try:
-            return _run(data, *command)
+            return run(data, *command)
         except subprocess.CalledProcessError:
             time.sleep(seconds)
-    return _run(data, *command)
+    return run(data, *command)
 
 
 def _socket_directory(data: Path) -> Path:
@@ -190,13 +195,13 @@ def _create_database(host: str) -> None:
 def _is_alive(data: Path) -> bool:
     """Whether the process that postmaster.pid names is this directory's server, not a later one."""
     try:
-        return Path(psutil.Process(_pid(data)).cwd()) == data
+        return Path(psutil.Process(pid(data)).cwd()) == data
     except (OSError, ValueError, psutil.Error):
         return False
 
 
-def _pid(data: Path) -> int:
-    """What postmaster.pid says; -1 without one, or with half of one."""
+def pid(data: Path) -> int:
+    """The server's main process, as postmaster.pid says; -1 without one, or with half of one."""
     try:
         return int((data / "postmaster.pid").read_text().split(maxsplit=1)[0])
     except (OSError, IndexError, ValueError):
@@ -209,7 +214,7 @@ def _forget_dead_server(data: Path) -> None:
     PostgreSQL sees to the other cases itself, and then also waits for the children of the killed one.
     """
     try:
-        is_anothers = psutil.Process(_pid(data)).status() != psutil.STATUS_ZOMBIE
+        is_anothers = psutil.Process(pid(data)).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         is_anothers = False
     except ValueError:  # no pid, or half of one
@@ -227,8 +232,11 @@ def _alone(data: Path) -> Iterator[None]:
         yield
 
 
-def _run(directory: Path, program: str, *arguments: object) -> None:
-    """Runs a program of PostgreSQL's in this directory, as its owner when we are root."""
+def run(directory: Path, program: str, *arguments: object) -> None:
+    """Runs a program of PostgreSQL's in this directory, as its owner when we are root.
+
+    Raises CalledProcessError with what it printed.
+    """
     as_owner: dict[str, Any] = {}
     if os.geteuid() == 0:
         owner = directory.stat()

@@ -68,6 +68,7 @@ DATABASE: dict[str, Any] = environment.external_database() or {
     "ENGINE": environment.POSTGRES_ENGINE,
     **embedded_postgres.start(POSTGRES_DATA),
 }
+DATABASE["ENGINE"] = "config.postgres"  # Django's, which gives a server up that became read-only
 # The promises rest on this: no mail is started before the ledger row of the last one is on disk.
 # A server that vanishes without a word (failover, power cut) is given up after some 10 s, not after the
 # quarter of an hour that TCP takes: so long would workers and their watchdog wait for it.
@@ -77,6 +78,8 @@ DATABASE["OPTIONS"] = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
+    # Of the hosts in DATABASE_URL the one that is the primary, whichever that is now.
+    "target_session_attrs": "read-write",
     **DATABASE.get("OPTIONS", {}),
     # A process that froze inside a transaction must not keep others from the rows that it has locked.
     "options": "-c synchronous_commit=on -c idle_in_transaction_session_timeout=30s",

@@ -6,13 +6,14 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
 from sending import schedules
+from sending.database import AWAY
 
 logger = logging.getLogger("sending")
 
@@ -32,7 +33,7 @@ class PulsingBroker(ORM):
             if is_pulse_due := time.monotonic() - self._pulsed_at >= settings.PULSE_EVERY:
                 schedules.bring_back()
             tasks = super().dequeue() or []
-        except (InterfaceError, OperationalError) as error:
+        except AWAY as error:
             # django-q2's pusher would sleep for 10 s and die: so long nothing could be sent, or ended.
             logger.warning("The database is away: %s", type(error).__name__)
             connections[Conf.ORM].close()

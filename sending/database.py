@@ -5,27 +5,30 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
 from sending import drain
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 PATIENCE = 30.0  # seconds
+# What a database that can't be written to raises: it is gone, or full, or (InternalError, SQLSTATE 25006)
+# read-only since another one was promoted. A new connection finds the one that is the primary now.
+AWAY = (OperationalError, InterfaceError, InternalError)
 
 
 def patiently(write: Callable[[], Result]) -> Result:
     """Does it, again where the database is away or chose it as the victim of a deadlock.
 
     For writes that may be done twice. Raises OperationalError when it stays away
-    for PATIENCE, or until the worker has to end.
+    for PATIENCE, or until the worker has to end; InternalError when it stays read-only.
     """
     give_up = time.monotonic() + PATIENCE
     pause = 0.1
     while True:
         try:
             return write()
-        except (OperationalError, InterfaceError):
+        except AWAY:
             if connection.in_atomic_block or time.monotonic() > give_up or drain.over.is_set():
                 raise
             connection.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
@@ -14,6 +14,7 @@ from sending import actions, drain, health, loops, schedules, sender, settle
 from sending import dispatch as dispatcher
 from sending import reconcile as reconciliation
 from sending import retry as retries
+from sending.database import AWAY
 from sending.heartbeat import at_work, beat, forget_gone_clusters
 from sending.longwork import running
 from sending.models import Batch, Pacing
@@ -134,7 +135,7 @@ def _loop(job: str, step: Step) -> bool:
                     return False
                 if _others_wait():
                     return True
-            except (InterfaceError, OperationalError) as error:
+            except AWAY as error:
                 logger.warning("The job %s waits for the database: %s", job, type(error).__name__)
                 connection.close()
                 seconds = DATABASE_AWAY

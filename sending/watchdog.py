@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import psutil
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error, close_old_connections, connection
 
 from accounts.clock import database_now
 from sending import health, lifeline, settle
@@ -122,6 +122,7 @@ class Watchdog:
             time.sleep(STEP)
 
     def _look(self) -> str:
+        close_old_connections()  # reads alone don't tell that a server became read-only
         try:
             return self.judge.verdict()
         except Error as error:  # no restart of a cluster brings a database back

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from config import environment
+
 ROOT = Path(__file__).parent.parent
 COMMANDS = (
     ["manage.py", "migrate", "--check"],
@@ -55,6 +57,12 @@ def test_a_database_that_was_not_migrated_is_told_with_what_to_do(tmp_path):
     assert (ended.returncode, ended.stderr) == (
         1, "The database is not at this version of Batchwise: run `manage.py migrate` first.\n",
     )  # fmt: skip
+
+
+def test_database_url_takes_several_hosts_each_with_its_port(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://b:secret@db1:5432,db2:5433/batchwise")
+    found = environment.external_database()
+    assert (found["HOST"], str(found["PORT"]), found["NAME"]) == ("db1,db2", "5432,5433", "batchwise")
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "CREDENTIAL_KEYS"])

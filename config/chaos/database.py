@@ -4,13 +4,13 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import TypeVar
 
 import psycopg
 from django.db import Error, connection
 
 from config import embedded_postgres
-from config.environment import POSTGRES_DATA
 
 Result = TypeVar("Result")
 OURS = "chaos"  # the application name of sessions that no fault ends
@@ -42,13 +42,13 @@ def patiently(ask: Callable[[], Result], seconds: float = 90) -> Result:
             time.sleep(0.2)
 
 
-def restart(how: str) -> None:
-    """Ends the server, "fast", "immediate" or by "kill -9", and starts it again."""
+def restart(how: str, data: Path) -> None:
+    """Ends the server of this data directory, "fast", "immediate" or by "kill -9", and starts it again."""
     if how == "kill -9":
-        embedded_postgres.kill(POSTGRES_DATA)
+        embedded_postgres.kill(data)
     else:
-        embedded_postgres.stop(POSTGRES_DATA, how)
-    embedded_postgres.start(POSTGRES_DATA)
+        embedded_postgres.stop(data, how)
+    embedded_postgres.start(data)
 
 
 def terminate_sessions(seconds: float) -> int:
@@ -80,5 +80,5 @@ def _session() -> psycopg.Connection:
     settings = connection.settings_dict
     return psycopg.connect(
         host=settings["HOST"], user=settings["USER"], dbname=settings["NAME"],
-        application_name=OURS, autocommit=True, connect_timeout=5,
+        target_session_attrs="read-write", application_name=OURS, autocommit=True, connect_timeout=5,
     )  # fmt: skip

@@ -17,6 +17,7 @@ from config.chaos.clusters import Cluster, Fleet, is_talking
 from config.chaos.options import Options
 from config.chaos.schedule import Fault
 from config.processes import kill_all, wait_until
+from config.standby import Pair
 from sending.actions import set_pacing
 from sending.models import Batch
 
@@ -26,8 +27,8 @@ AT_WORK_WITHIN = 5.0  # seconds to wait for a worker that is in a conversation
 class Faults:
     """lanes_at_kills: for each kill -9, how many batches were being sent at that moment."""
 
-    def __init__(self, options: Options, fleet: Fleet, port: int):
-        self.options, self.fleet, self.port = options, fleet, port
+    def __init__(self, options: Options, fleet: Fleet, port: int, servers: Pair):
+        self.options, self.fleet, self.port, self.servers = options, fleet, port, servers
         self.done: Counter[str] = Counter()
         self.lanes_at_kills: list[int] = []
         self._threads: list[threading.Thread] = []
@@ -44,6 +45,7 @@ class Faults:
             "idle in transaction, rows locked": self._hold_rows,
             "campaign paused and resumed": self._pause_campaign,
             "knobs changed": self._change_knobs,
+            schedule.FAILOVER: self._fail_over,
             "clusters: another number": self._change_number,
             "clusters: one with a wrong clock": self._wrong_clock,
         }
@@ -52,7 +54,8 @@ class Faults:
         """Causes it; False where there was nothing to hit, then the caller tries again later."""
         draw = fault.draw()
         if fault.kind in schedule.RESTARTS:
-            database.restart(fault.kind.removeprefix("PostgreSQL: ").removesuffix(" restart"))
+            how = fault.kind.removeprefix("PostgreSQL: ").removesuffix(" restart")
+            database.restart(how, self.servers.primary)
             is_done = True
         else:
             is_done = self._causes[fault.kind](draw)
@@ -126,6 +129,10 @@ class Faults:
     def _end_sessions(self, draw: random.Random) -> bool:
         seconds = draw.uniform(0.5, 3)
         self._in_background(lambda: database.terminate_sessions(seconds))
+        return True
+
+    def _fail_over(self, draw: random.Random) -> bool:
+        self.servers.fail_over()
         return True
 
     def _hold_rows(self, draw: random.Random) -> bool:

@@ -12,7 +12,7 @@ LEAST_MAILS = 50
 @dataclass(frozen=True)
 class Options:
     """mails: to queue; kills: of kill -9; minutes: after which no fault is begun any more.
-    claims: attempts of 32 claimers on 20 accounts, 0: none."""
+    claims: attempts of 32 claimers on 20 accounts, 0: none. has_standby: PostgreSQL fails over, too."""
 
     seed: int
     mails: int
@@ -21,6 +21,7 @@ class Options:
     is_short: bool
     has_dovecot: bool = False
     claims: int = 0
+    has_standby: bool = False
 
     @property
     def lease(self) -> int:
@@ -53,6 +54,9 @@ def parse(arguments: list[str] | None = None) -> Options:
         "--claims", type=int, nargs="?", const=100_000, default=0, metavar="N",
         help="first, N claims (100,000) of 32 claimers on 20 accounts: not one above a limit",
     )  # fmt: skip
+    parser.add_argument(
+        "--standby", action="store_true", help="with a synchronous standby, that takes over time and again"
+    )
     given = parser.parse_args(arguments)
     mails = given.mails or (120 if given.short else 10_000)
     if mails < LEAST_MAILS:
@@ -67,4 +71,5 @@ def parse(arguments: list[str] | None = None) -> Options:
         is_short=given.short,
         has_dovecot=given.dovecot,
         claims=given.claims,
+        has_standby=given.standby,
     )

@@ -11,7 +11,6 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import django
 
@@ -20,6 +19,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 from django_q.models import OrmQ  # noqa: E402
 from django_q.tasks import async_task  # noqa: E402
@@ -34,10 +34,12 @@ from config.chaos.oracle_log import OracleLog  # noqa: E402
 from config.chaos.table import table  # noqa: E402
 from config.environment import POSTGRES_DATA  # noqa: E402
 from config.processes import database_url, launch, wait_until  # noqa: E402
+from config.standby import Pair  # noqa: E402
 from sending import uncertain  # noqa: E402
 from sending.models import Heartbeat, QueuedEmail  # noqa: E402
 from sending.status import queue_status  # noqa: E402
 
+STANDBY_DATA = POSTGRES_DATA.with_name("standby")
 FOLDER = settings.VAR_DIR / "run"
 STAFF_EVERY = 2.0  # seconds
 TELL_EVERY = 5.0
@@ -53,6 +55,7 @@ class Run:
         self.plan = schedule.make(asked)
         self.started = time.monotonic()
         self.log = FOLDER / "oracle.log"
+        self.servers = Pair(POSTGRES_DATA, STANDBY_DATA)
         self._next_staff = self._next_word = 0.0
         self._size = self._accepted = self._history = 0
 
@@ -71,7 +74,7 @@ class Run:
             self._history = sum(box.history for box in boxes)
             self.fleet = Fleet(FOLDER, self._environment())
             try:
-                self.faults = Faults(self.options, self.fleet, port)
+                self.faults = Faults(self.options, self.fleet, port, self.servers)
                 self._cause_trouble()
                 oracle.send_signal(signal.SIGUSR1)
                 self._come_to_rest()
@@ -84,6 +87,9 @@ class Run:
             oracle.wait()
 
     def _make_database(self) -> None:
+        if self.options.has_standby:
+            connection.close()
+            connection.settings_dict["HOST"] = self.servers.start()
         call_command("migrate", interactive=False, verbosity=0)
         call_command("flush", interactive=False, verbosity=0)
 
@@ -262,8 +268,9 @@ def main() -> int:
         say("", f"Ended before its end. The plan is that of --seed {asked.seed}.")
         return 130
     finally:
-        with suppress(Exception):
-            embedded_postgres.stop(Path(POSTGRES_DATA))
+        for data in (POSTGRES_DATA, STANDBY_DATA):
+            with suppress(Exception):
+                embedded_postgres.stop(data, "immediate")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ KILLS = {
     "kill -9: the watchdog": 5,
 }
 RESTARTS = ("PostgreSQL: fast restart", "PostgreSQL: immediate restart", "PostgreSQL: kill -9")
+FAILOVER = "PostgreSQL: failover"  # where there is a standby
 # The others: how many come with 100 kills, and at least how many.
 OTHERS = {
     "SIGTERM to a cluster": (10, 1),
@@ -49,7 +50,7 @@ class Fault:
 def make(options: Options) -> list[Fault]:
     """The schedule; the same for the same options."""
     draw = random.Random(f"{options.seed} schedule")  # noqa: S311
-    kinds = _kills(options.kills, draw) + _restarts(options.kills) + _others(options.kills)
+    kinds = _kills(options.kills, draw) + _restarts(options) + _others(options.kills)
     draw.shuffle(kinds)
     step = SPREAD * options.mails / max(1, len(kinds))
     return [
@@ -64,9 +65,10 @@ def _kills(count: int, draw: random.Random) -> list[str]:
     return kinds + draw.choices(list(KILLS), list(KILLS.values()), k=count - len(kinds))
 
 
-def _restarts(kills: int) -> list[str]:
-    count = max(2, kills // 10)
-    return [RESTARTS[(number + 1) % len(RESTARTS)] for number in range(count)]
+def _restarts(options: Options) -> list[str]:
+    count = max(2, options.kills // 10)
+    restarts = [RESTARTS[(number + 1) % len(RESTARTS)] for number in range(count)]
+    return restarts + [FAILOVER] * (count // 2 if options.has_standby else 0)
 
 
 def _others(kills: int) -> list[str]:

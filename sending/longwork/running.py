@@ -17,13 +17,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.db import Error, InterfaceError, OperationalError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.functional import Promise
 from django_q.tasks import async_task
 
 from sending import drain
+from sending.database import AWAY
 from sending.longwork.models import LongWork
 
 logger = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ def run_next() -> LongWork | None:
         _refuse(kind, work, str(refusal))
     except Interrupted:
         _give_back(work)
-    except (OperationalError, InterfaceError):
+    except AWAY:
         raise  # the database is away: the lease runs out, and a worker begins again
     except Exception as error:
         name = type(error).__name__

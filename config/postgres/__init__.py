@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, with one thing more; see base.py."""
