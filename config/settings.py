@@ -72,6 +72,7 @@ DATABASE["ENGINE"] = "config.postgres"  # Django's, which gives a server up that
 # The promises rest on this: no mail is started before the ledger row of the last one is on disk.
 # A server that vanishes without a word (failover, power cut) is given up after some 10 s, not after the
 # quarter of an hour that TCP takes: so long would workers and their watchdog wait for it.
+GIVEN = DATABASE.get("OPTIONS", {})
 DATABASE["OPTIONS"] = {
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,  # milliseconds, as libpq wants it; the others are seconds
@@ -80,9 +81,10 @@ DATABASE["OPTIONS"] = {
     "keepalives_count": 3,
     # Of the hosts in DATABASE_URL the one that is the primary, whichever that is now.
     "target_session_attrs": "read-write",
-    **DATABASE.get("OPTIONS", {}),
+    **GIVEN,
     # A process that froze inside a transaction must not keep others from the rows that it has locked.
-    "options": "-c synchronous_commit=on -c idle_in_transaction_session_timeout=30s",
+    "options": GIVEN.get("options", "")
+    + " -c synchronous_commit=on -c idle_in_transaction_session_timeout=30s",
 }
 DATABASE["CONN_MAX_AGE"] = 60
 DATABASE["CONN_HEALTH_CHECKS"] = True
