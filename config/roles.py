@@ -2,8 +2,9 @@
 
 Every role may look at what the screens of the office are made of; the program's inner tables are for who
 looks after it, and django-q2's for superusers. The menu (config/navigation.py) shows what a role may look
-at, so it needs no rule of its own. Roles add up: who writes campaigns and sends them is in both groups. After its creation a group belongs to the site's
-administrator: what was changed by hand stays (`reset_roles` gives back what stands here).
+at, so it needs no rule of its own. Roles add up: who writes campaigns and sends them is in both groups.
+After its creation a group belongs to the site's administrator: what was changed by hand stays
+(`reset_roles` gives back what stands here).
 """
 
 import logging

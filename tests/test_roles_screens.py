@@ -39,7 +39,7 @@ MENU = {
 }
 MENU_BY_ROLE = {
     "nobody": {},
-    **{role: MENU for role in ("Viewer", "Editor", "Sender")},
+    **dict.fromkeys(("Viewer", "Editor", "Sender"), MENU),
     "Account manager": {**MENU, "System": ["Ledger", "All tables"]},
     "Administrator": {
         **MENU,
