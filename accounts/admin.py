@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from accounts import removal, standing
 from accounts.account_pages import JUST_CONNECTED, AccountPages, provider_of
 from accounts.actions import resume_account
-from accounts.columns import moment_column
+from accounts.columns import address_column, moment_column
 from accounts.forms import SmtpAccountForm
 from accounts.models import AccountPause, SmtpAccount
 from accounts.presets import Provider
@@ -42,10 +42,11 @@ def _folded(*fields: Any, **more: Any) -> dict[str, Any]:
 @admin.register(SmtpAccount)
 class SmtpAccountAdmin(AccountPages):
     form = SmtpAccountForm
-    list_display = ("name", "state", "daily_limit", "provider", "email")
+    list_display = ("name", "state", "daily_limit", "provider", "address")
     list_filter = ("is_enabled", "provider")
     search_fields = ("name", "email")
     actions = ("check_connection", "resume")
+    address = address_column("email", _lazy("email"))
 
     def get_fieldsets(self, request: HttpRequest, obj: SmtpAccount | None = None) -> Any:
         """The few fields that matter first, the rest folded. Who may only look sees no password's field."""

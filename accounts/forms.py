@@ -74,6 +74,7 @@ class SmtpAccountForm(forms.ModelForm):
         provider = self.data.get("provider") or self.initial.get("provider") or self.instance.provider
         preset = PRESETS.get(provider)
         if not preset:
+            self.fields["host"].required = True  # nobody else knows it
             self.fields["host"].help_text = _("Such as smtp.example.com: whoever runs the server knows it.")
             return
         self.fields["host"].help_text = _("Empty: the provider's, with its port and security.")
@@ -100,6 +101,9 @@ class SmtpAccountForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        if self.has_error("host", "required"):  # the account itself says more about it
+            del self.errors["host"]
+            cleaned["host"] = ""
         cleaned["name"] = cleaned.get("name") or cleaned.get("email", "")[:100]
         if cleaned.get("new_password") and not cleaned.get("username"):
             cleaned["username"] = cleaned.get("email", "")

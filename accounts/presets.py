@@ -37,8 +37,9 @@ class Provider(models.TextChoices):
 @dataclass(frozen=True)
 class Preset:
     """host, port, security of SMTP; imap_host of the Sent folder ("": none that can
-    be read); provider_limit: most mails in rolling 24 hours. how_to: in a sentence
-    where the password comes from; steps: the same for somebody who does it for the first time.
+    be read); provider_limit: most mails in rolling 24 hours. needs: what there has to be before it can be
+    added; how_to: in a sentence where the password comes from; steps: the same for somebody who does it
+    for the first time.
 
     minute_limit: most mails in a minute, None where the provider names none. minds_log_ins: who logs in
     often is refused for a while (Google: "454 4.7.0 Too many login attempts"; Microsoft: "432 4.3.2
@@ -50,12 +51,14 @@ class Preset:
     security: str
     imap_host: str
     provider_limit: int
+    needs: str | Promise
     how_to: str | Promise
     steps: tuple[str | Promise, ...]
     minute_limit: int | None = None
     minds_log_ins: bool = True
 
 
+_GOOGLE_NEEDS = _("You need its address and an app password, which takes 2-Step Verification.")
 _GOOGLE_HOW_TO = _(
     "Turn on 2-Step Verification, then make an app password at "
     "https://myaccount.google.com/apppasswords and enter its 16 letters here."
@@ -90,6 +93,10 @@ _WORKSPACE_STEPS = (
 # https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission
 # https://support.microsoft.com/account-billing/manage-app-passwords-for-two-step-verification-d6dc8c6d-4bf7-4851-ad95-6d07799387e9
 # The end of passwords: the Exchange team's post that accounts/checking.py names, as of January 2026.
+_MICROSOFT_NEEDS = _(
+    "You need its address and password, and the administrator has to allow SMTP AUTH for it first; where "
+    "“security defaults” are on, they block it."
+)
 _MICROSOFT_STEPS = (
     _(
         "The administrator opens the mailbox under Active users in https://admin.microsoft.com, then Mail, "
@@ -113,10 +120,24 @@ _MICROSOFT_STEPS = (
 # https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits
 PRESETS: dict[str, Preset] = {
     Provider.GMAIL: Preset(
-        "smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 500, _GOOGLE_HOW_TO, _GMAIL_STEPS
+        "smtp.gmail.com",
+        587,
+        Security.STARTTLS,
+        "imap.gmail.com",
+        500,
+        _GOOGLE_NEEDS,
+        _GOOGLE_HOW_TO,
+        _GMAIL_STEPS,
     ),
     Provider.WORKSPACE: Preset(
-        "smtp.gmail.com", 587, Security.STARTTLS, "imap.gmail.com", 2000, _GOOGLE_HOW_TO, _WORKSPACE_STEPS
+        "smtp.gmail.com",
+        587,
+        Security.STARTTLS,
+        "imap.gmail.com",
+        2000,
+        _GOOGLE_NEEDS,
+        _GOOGLE_HOW_TO,
+        _WORKSPACE_STEPS,
     ),
     Provider.MICROSOFT365: Preset(
         "smtp.office365.com",
@@ -124,6 +145,7 @@ PRESETS: dict[str, Preset] = {
         Security.STARTTLS,
         "",  # its IMAP takes no password any more, only OAuth2
         10_000,
+        _MICROSOFT_NEEDS,
         _("Ask the administrator to allow SMTP AUTH for this mailbox."),
         _MICROSOFT_STEPS,
         minute_limit=30,

@@ -16,6 +16,7 @@ from sending.composer import ComposeError, Enclosure, Letter
 from sending.models import QueuedEmail
 
 GONE = _lazy("The contact was deleted before the mail was sent.")
+PARTS = {"subject": _lazy("subject"), "html": _lazy("HTML"), "text": _lazy("text")}
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,12 @@ def _parsed(campaign: Campaign, enclosures: Iterable[Enclosure]) -> _Draft | Com
     part = "subject"
     try:
         subject = templating.parse(campaign.subject)
-        part = "HTML"
+        part = "html"
         html = templating.parse(campaign.html, html=True)
         part = "text"
         text = templating.parse(campaign.text) if campaign.text.strip() else None
     except TemplateError as error:
-        return ComposeError(
-            _("The campaign's %(part)s has an error: %(error)s") % {"part": part, "error": error}
-        )
+        return ComposeError(_mistake(part, error))
     return _Draft(subject, html, text, tuple(enclosures))
 
 
@@ -95,17 +94,25 @@ def _letter(draft: _Draft | ComposeError, contact: Contact | None, email: str) -
     part = "subject"
     try:
         subject = templating.render(draft.subject, merge)
-        part = "HTML"
+        part = "html"
         html = templating.render(draft.html, merge)
         part = "text"
         text = text_from_html(html) if draft.text is None else templating.render(draft.text, merge)
     except TemplateError as error:
         return ComposeError(
-            _("The %(part)s can't be made for this contact: %(error)s") % {"part": part, "error": error}
+            _("The %(part)s can't be made for this contact: %(error)s")
+            % {"part": PARTS[part], "error": error}
         )
     except RecursionError:
         return ComposeError(_("The text can't be made from the HTML: it is nested too deeply."))
     return Letter(subject, text, html, to_name=_to_name(contact), enclosures=draft.enclosures)
+
+
+def _mistake(part: str, error: TemplateError) -> str:
+    told = {"part": PARTS[part], "line": error.line, "reason": error.reason}
+    if error.line is None:
+        return _("The campaign's %(part)s has a mistake: %(reason)s") % told
+    return _("The campaign's %(part)s has a mistake in line %(line)s: %(reason)s") % told
 
 
 def _to_name(contact: Contact) -> str:

@@ -41,7 +41,7 @@ def upload(
     size = file.seek(0, io.SEEK_END)
     if size > MAX_FILE:
         raise ImportRefused(
-            _("The file is larger than %(size)s MB. Split it, or import it with manage.py import_contacts.")
+            _("The file is larger than %(size)s MB. Split it, and import the parts into the same list.")
             % {"size": number(MAX_FILE // 1000000)}
         )
     imported = Import.objects.create(

@@ -111,8 +111,9 @@ class ColumnsForm(forms.Form):
     def __init__(self, imported: Import, data: Any = None) -> None:
         super().__init__(data)
         self.columns = imported.columns
+        self.guessed = "" if imported.fields else _guessed(self.columns)
         for column in self.columns:
-            title = column["header"] or gettext("Column %(number)s") % {"number": column["index"] + 1}
+            title = _title(column)
             known = column["field"] in TAKEN or column["field"] == IGNORED
             self.fields[f"kind_{column['index']}"] = forms.ChoiceField(
                 label=title,
@@ -153,6 +154,15 @@ class ColumnsForm(forms.Form):
             told = gettext("Give the merge field another name, such as city.")
             self.add_error(f"field_{column['index']}", told)
         return field
+
+
+def _title(column: dict[str, Any]) -> str:
+    return column["header"] or gettext("Column %(number)s") % {"number": column["index"] + 1}
+
+
+def _guessed(columns: list[dict[str, Any]]) -> str:
+    """The title of the column of which it was guessed that it holds the addresses; "" where none was."""
+    return next((_title(column) for column in columns if column.get("is_guess")), "")
 
 
 def _kind(field: str, *, for_addresses_only: bool) -> str:

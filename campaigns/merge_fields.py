@@ -8,13 +8,14 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, F, Func, Q, TextField, Value
 from django.db.models.functions import Coalesce, Trim
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts.words import number
 from campaigns import templating
 from campaigns.importing.headers import LIQUID_WORDS
 from campaigns.models import Campaign, Contact
-from campaigns.templating import TemplateError
+from campaigns.template_errors import TemplateError, meant
 
 _COLUMNS = ("email", "name")
 
@@ -57,14 +58,26 @@ def notes(campaign: Campaign) -> list[str]:
     """One sentence for each field that contacts lack: "17 of 400 contacts lack first_name; ..."."""
     found = coverage(campaign)
     with_default = _fields_with_default(campaign)
+    nobodys = {field for field, count in found.missing.items() if count == found.contacts}
+    instead = _meant(campaign, nobodys) if nobodys else {}
     return [
-        _note(field, count, found.contacts, has_default=field in with_default)
+        _note(field, count, found.contacts, instead.get(field, ""), has_default=field in with_default)
         for field, count in found.missing.items()
     ]
 
 
-def _note(field: str, count: int, contacts: int, *, has_default: bool) -> str:
-    if has_default:
+def _meant(campaign: Campaign, fields: set[str]) -> dict[str, str]:
+    """For each field that no contact has, the one that its writer meant, where one is like it."""
+    known = {field.name for field in available(campaign.lists.values_list("pk", flat=True)).fields}
+    return {field: meant(field, known) for field in fields - known}
+
+
+def _note(field: str, count: int, contacts: int, instead: str, *, has_default: bool) -> str:
+    if instead and has_default:
+        text = _("There is no field “%(field)s”; did you mean “%(instead)s”? Its default will be used.")
+    elif instead:
+        text = _("There is no field “%(field)s”; did you mean “%(instead)s”? It will be empty.")
+    elif has_default:
         text = ngettext(
             "%(count)s of %(contacts)s contact lacks %(field)s; its default will be used.",
             "%(count)s of %(contacts)s contacts lack %(field)s; its default will be used.",
@@ -82,15 +95,25 @@ def _note(field: str, count: int, contacts: int, *, has_default: bool) -> str:
             "%(count)s of %(contacts)s contacts lack %(field)s; it will be empty.",
             contacts,
         )
-    return text % {"count": number(count), "contacts": number(contacts), "field": field}
+    return text % {"count": number(count), "contacts": number(contacts), "field": field, "instead": instead}
 
 
 def lacking(campaign: Campaign, contact: Contact) -> list[str]:
-    """The merge fields that will be empty in this contact's mail: no value, and no default."""
+    """The merge fields that will be empty in this contact's mail: no value, and no default.
+
+    One that the contact lacks altogether is told with the one that was meant, where one is like it.
+    """
     known = contact.attributes if isinstance(contact.attributes, dict) else {}
     known = {**known, "email": contact.email, "name": contact.name}
     bare = used_fields(campaign) - _fields_with_default(campaign)
-    return sorted(field for field in bare if known.get(field) is None or not str(known[field]).strip())
+    empty = sorted(field for field in bare if known.get(field) is None or not str(known[field]).strip())
+    return [_with_what_was_meant(field, known) for field in empty]
+
+
+def _with_what_was_meant(field: str, known: dict[str, Any]) -> str:
+    instead = "" if field in known else meant(field, known)
+    told = {"field": field, "instead": instead}
+    return _("%(field)s (did you mean %(instead)s?)") % told if instead else field
 
 
 def _value(field: str) -> Trim:

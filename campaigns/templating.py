@@ -26,6 +26,7 @@ from liquid.template import BoundTemplate
 from liquid.token import Token
 
 from accounts.words import number
+from campaigns.template_errors import TemplateError, explained, line_of, meant
 
 # Gmail cuts a message off after 102 KB; ten times that is a mistake in the template.
 MAX_OUTPUT = 1_000_000
@@ -34,19 +35,6 @@ MAX_NUMBER_BITS = 4096
 # PostgreSQL stores neither NUL nor lone surrogates.
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _BUILT_IN = frozenset({"now", "today"})
-
-
-class TemplateError(Exception):
-    """A template that can't be used: `line` (from 1; None when unknown) and `reason`, for staff.
-
-    Neither holds a contact's data.
-    """
-
-    def __init__(self, line: int | None, reason: str):
-        told = {"line": line, "reason": reason}
-        super().__init__(_("line %(line)s: %(reason)s") % told if line else reason)
-        self.line = line
-        self.reason = reason
 
 
 class _BoundedContext(RenderContext):
@@ -124,7 +112,7 @@ def render(template: BoundTemplate, values: Mapping[str, object]) -> str:
     try:
         return template.render(values)
     except LiquidError as error:
-        raise TemplateError(_line(error), _plain_reason(error)) from None
+        raise _explained(error, "") from None
     except Exception as error:
         # The library's filters leak what Python raises on odd values; one contact's must not
         # stop the others, and its text may quote the contact's data.
@@ -209,7 +197,12 @@ def _check_filter(environment: Environment, used: Filter, source: str) -> None:
     line = source.count("\n", 0, used.token.start_index) + 1
     function = environment.filters.get(used.name)
     if function is None:
-        raise TemplateError(line, _("there is no filter “%(name)s”.") % {"name": used.name})
+        told = {"name": used.name, "right": meant(used.name, environment.filters)}
+        if told["right"]:
+            text = _("there is no filter “%(name)s”; did you mean “%(right)s”?")
+        else:
+            text = _("there is no filter “%(name)s”.")
+        raise TemplateError(line, text % told)
     positional: list[object] = [None]
     named: dict[str, object] = {
         given: None for given in ("context", "environment") if getattr(function, f"with_{given}", False)
@@ -223,7 +216,8 @@ def _check_filter(environment: Environment, used: Filter, source: str) -> None:
         inspect.signature(function).bind(*positional, **named)
     except TypeError:
         raise TemplateError(
-            line, _("the filter “%(name)s” has too many or too few arguments.") % {"name": used.name}
+            line,
+            _("the filter “%(name)s” has too many or too few values behind its colon.") % {"name": used.name},
         ) from None
 
 
@@ -231,44 +225,17 @@ def _check_filter(environment: Environment, used: Filter, source: str) -> None:
 
 
 def _explained(error: LiquidError, source: str) -> TemplateError:
-    message = str(error.message)
-    if message.startswith("expected tag end"):
-        block = message.removeprefix("expected tag end").split(",")[0]
-        told = _("{%% %(block)s %%} lacks its {%% end%(block)s %%}.") % {"block": block}
-        return TemplateError(_unclosed_line(source, block), told)
-    if message.startswith("unexpected tag"):
-        name = message.split("'")[1]
-        return TemplateError(
-            _line(error), _("the tag {%% %(name)s %%} is unknown or doesn't belong there.") % {"name": name}
-        )
-    return TemplateError(_line(error), _plain_reason(error))
+    if isinstance(error, LiquidSyntaxError):
+        return explained(error, source, _PLAIN)
+    return TemplateError(line_of(error), _failed(error))
 
 
-def _plain_reason(error: LiquidError) -> str:
+def _failed(error: LiquidError) -> str:
+    """Why a template that can be read can't be rendered. The library's message may quote a value."""
     match error:
         case LoopIterationLimitError():
             return _("it loops more than %(most)s times.") % {"most": number(MAX_LOOPS)}
         case ResourceLimitError():
             return _("it is too deeply nested, or makes too much text or too large a number.")
-        case LiquidSyntaxError():
-            return f"{error.message}."
         case _:
-            # The library's message may quote the value.
             return _("a filter or a comparison can't work with the value it gets.")
-
-
-def _line(error: LiquidError) -> int | None:
-    if error.token is None or error.token.start_index < 0:
-        return None
-    return error.token.source.count("\n", 0, error.token.start_index) + 1
-
-
-def _unclosed_line(source: str, block: str) -> int | None:
-    """The line of the innermost block of this name that nothing closes."""
-    open_at: list[int] = []
-    for token in _PLAIN.tokenizer()(source):
-        if token.value == block and token.kind == "tag":
-            open_at.append(token.start_index)
-        elif token.value == f"end{block}" and open_at:
-            open_at.pop()
-    return source.count("\n", 0, open_at[-1]) + 1 if open_at else None

@@ -1,27 +1,47 @@
-"""What stands beside every page: the screens by what people come for, then the tables behind them."""
+"""The menu beside every page: the screens by what people do there, then the program's inner tables.
+
+It shows the lists that a person may look at: who that is, config/roles.py alone says.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 # Title, then the models (app_label.model) whose lists stand under it. Others are among "All tables".
 SECTIONS = (
-    (_("Write"), ("campaigns.campaign", "campaigns.contact", "campaigns.contactlist", "campaigns.import")),
-    (_("Send"), ("accounts.smtpaccount", "sending.pacing", "sending.suppression")),
     (
-        _("Look up"),
+        _("Campaigns"),
+        ("campaigns.campaign", "sending.queuedemail", "sending.uncertainemail", "sending.testmail"),
+    ),
+    (
+        _("Contacts"),
         (
-            "sending.queuedemail",
-            "sending.uncertainemail",
-            "sending.sendlog",
-            "sending.batch",
-            "sending.heartbeat",
+            "campaigns.contact",
+            "campaigns.contactlist",
+            "campaigns.import",
+            "sending.suppression",
             "sending.export",
         ),
     ),
+    (_("Accounts"), ("accounts.smtpaccount", "accounts.accountpause", "sending.pacing")),
+    (_("Users"), ("auth.user", "auth.group")),
 )
+SYSTEM = (
+    _("System"),
+    (
+        "sending.sendlog",
+        "sending.batch",
+        "sending.heartbeat",
+        "django_q.schedule",
+        "django_q.ormq",
+        "django_q.success",
+        "django_q.failure",
+    ),
+)
+TABLES = _("All tables")
 
 
 @dataclass(frozen=True)
@@ -43,7 +63,11 @@ def sections(available_apps: Iterable[Mapping[str, Any]], path: str) -> list[tup
         for app in available_apps
         for model in app["models"]
     }
-    found = [(title, [_link(models[key], path) for key in keys if key in models]) for title, keys in SECTIONS]
+    titles = (*SECTIONS, SYSTEM)
+    found = [(title, [_link(models[key], path) for key in keys if key in models]) for title, keys in titles]
+    if system := found[-1][1]:
+        tables = reverse("tables")
+        system.append(Link(str(TABLES), tables, path == tables))
     return [(title, links) for title, links in found if links]
 
 

@@ -1,8 +1,10 @@
 """The roles: groups of Django's auth, made after a migration, each with what its table says.
 
-Every role may look at everything; none but the superuser sees django-q2's tables. Roles add up: who
-writes campaigns and sends them is in both groups. After its creation a group belongs to the site's
-administrator: what was changed by hand stays (`reset_roles` gives back what stands here).
+Every role may look at what the screens of the office are made of; the program's inner tables are for who
+looks after it, and django-q2's for superusers. The menu (config/navigation.py) shows what a role may look
+at, so it needs no rule of its own. Roles add up: who writes campaigns and sends them is in both groups.
+After its creation a group belongs to the site's administrator: what was changed by hand stays
+(`reset_roles` gives back what stands here).
 """
 
 import logging
@@ -17,7 +19,11 @@ logger = logging.getLogger(__name__)
 ROOMS = ("accounts", "campaigns", "sending")
 
 # Permissions by name; "room.*" is every permission on the room's models, "room.view_*" those to look.
-LOOK = tuple(f"{room}.view_*" for room in ROOMS)
+LOOK = (
+    "accounts.view_*",
+    "campaigns.view_*",
+    *(f"sending.view_{model}" for model in ("queuedemail", "testmail", "suppression", "pacing")),
+)
 EDIT = tuple(
     f"campaigns.{verb}_{model}"
     for model in ("contact", "contactlist", "import", "campaign", "attachment")
@@ -28,7 +34,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     # Who looks after contacts may put an address on the suppression list, and not take it off.
     "Editor": (*LOOK, *EDIT, "sending.add_suppression"),
     "Sender": (*LOOK, "campaigns.send_campaign"),
-    "Account manager": (*LOOK, "accounts.*"),
+    # What servers answered, account by account, tells why one was paused.
+    "Account manager": (*LOOK, "accounts.*", "sending.view_sendlog"),
     # Users, too, but for superusers (config/admin.py). What groups may do, only superusers change.
     "Administrator": (
         *(f"{room}.*" for room in ROOMS),

@@ -46,7 +46,12 @@ class ReadOnly(admin.ModelAdmin):
 
 
 class _OnlyLookedAt(admin.TabularInline):
+    """Rows that are part of what a mail's page tells: seen by whoever sees that page."""
+
     can_delete = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

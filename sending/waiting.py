@@ -136,9 +136,9 @@ def _uncertain(facts: Facts) -> list[str]:
 
 
 def _reasons(facts: Facts) -> list[str]:
-    reasons = [] if facts.alive else [_("sending is not running: start qcluster")]
+    reasons = [] if facts.alive else [_("sending is not running: it has to be started on the server")]
     if facts.alive and facts.stuck:
-        reasons.append(_("sending is stuck, see the log of qcluster"))
+        reasons.append(_("sending is stuck: the log on the server says more"))
     reasons += _held_campaigns(facts)
     if any(campaign.may_send(facts.now) for campaign in facts.campaigns):
         blocked = _blocked_accounts(facts)

@@ -49,6 +49,7 @@ def test_a_known_provider_wants_address_and_password_and_tells_where_that_comes_
 def test_another_server_wants_its_host_too(admin_client: Client) -> None:
     page = admin_client.get(f"{ADD}?provider=custom").content.decode()
     assert {"host", "port", "security", "username", "new_password"} <= set(fields(page))
+    assert '<label class="required" for="id_host">' in page
 
 
 def test_a_provider_that_nobody_knows_leads_to_the_choice(admin_client: Client) -> None:

@@ -82,7 +82,7 @@ def test_an_error_of_the_template_stands_beside_it_and_goes_when_it_is_mended(pa
     page.goto(change_url(campaign))
     letter(page).get_by_text("Dear Person1").wait_for()
     page.locator("#id_html").fill("<p>Dear\n{{ first_name | defualt: 1 }}")
-    page.get_by_text("The campaign's HTML has an error: line 2: there is no filter “defualt”").wait_for()
+    page.get_by_text("The campaign's HTML has a mistake in line 2: there is no filter “defualt”").wait_for()
     page.locator("#id_html").fill("<p>Mended, {{ first_name }}")
     letter(page).get_by_text("Mended, Person1").wait_for()
     assert not page.locator(".preview .errornote").is_visible()

@@ -59,7 +59,7 @@ def test_the_progress_of_an_import_is_seen_again_after_leaving_the_page(page, st
     page.get_by_label("Name of the new list").fill("Everyone")
     page.get_by_role("button", name="Go on").click()
     page.get_by_role("button", name="Check the file").click()
-    page.get_by_text("No worker is running, so it waits.").wait_for()
+    page.get_by_text("Sending is not running, so this waits.").wait_for()
     assert_accessible_in_every_look(page)
     page.goto(reverse("admin:index"))
 

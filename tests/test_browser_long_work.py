@@ -23,7 +23,7 @@ def test_a_large_export_is_made_while_one_is_elsewhere(page, start_cluster):
     page.get_by_label("Action:").select_option("export")
     page.locator("button[name=index]").click()
 
-    page.get_by_text("No worker is running, so it waits.").wait_for()
+    page.get_by_text("Sending is not running, so this waits.").wait_for()
     assert_accessible_in_every_look(page)
     url = page.url
     page.goto(reverse("admin:index"))
@@ -50,7 +50,7 @@ def test_a_large_campaign_is_queued_while_one_looks(page, start_cluster):
     page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Send 120 emails").click()
     page.get_by_text("Queueing 120 emails: see the campaign’s page").wait_for()
-    page.get_by_text("No worker is running, so it waits.").wait_for()
+    page.get_by_text("Sending is not running, so this waits.").wait_for()
     assert_accessible_in_every_look(page)
 
     start_cluster()

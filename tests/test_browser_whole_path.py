@@ -34,7 +34,7 @@ def test_an_office_goes_from_nothing_to_a_sent_campaign(open_page, start_cluster
 def add_the_account(page, port):
     page.goto(FRONT)
     page.get_by_text("First steps").wait_for()
-    page.get_by_role("link", name="Add account").click()
+    page.get_by_role("link", name="Add an account").click()
     page.get_by_role("link", name="Another SMTP server").click()
     page.get_by_label("Email:").fill(ADDRESS)
     page.get_by_label("SMTP host").fill("127.0.0.1")
@@ -48,7 +48,7 @@ def add_the_account(page, port):
 
 def import_the_contacts(page):
     page.goto(FRONT)
-    page.get_by_role("link", name="Import", exact=True).click()
+    page.get_by_role("link", name="Import contacts").click()
     page.get_by_label("File").set_input_files(
         {"name": "guests.csv", "mimeType": "text/csv", "buffer": GUESTS}
     )
@@ -61,7 +61,7 @@ def import_the_contacts(page):
 
 def write_the_campaign(page):
     page.goto(FRONT)
-    page.get_by_role("link", name="Write", exact=True).click()
+    page.get_by_role("link", name="Write a campaign").click()
     page.get_by_label("Name:").fill("Spring")
     page.get_by_label("Guests").check()
     page.get_by_label("Subject:").fill("News for {{ first_name }}")

@@ -57,7 +57,7 @@ def test_a_campaign_is_made_in_the_admin_and_says_what_contacts_lack(admin_clien
 @pytest.mark.parametrize("part", ["subject", "html", "text"])
 def test_a_template_error_stands_on_its_field_with_line_and_reason(admin_client: Client, part: str) -> None:
     response = admin_client.post(ADD, form(**{part: "{{ first_name | defualt: 1 }}"}))
-    assert errors(response) == {part: ["Line 1: there is no filter “defualt”."]}
+    assert errors(response) == {part: ["Line 1: there is no filter “defualt”; did you mean “default”?"]}
     assert not Campaign.objects.exists()
 
 

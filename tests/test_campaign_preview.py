@@ -58,7 +58,7 @@ def test_a_campaign_that_was_never_saved_has_a_preview(editor):
 @pytest.mark.parametrize(
     ("html", "problem"),
     [
-        ("<p>\n{{ first_name", "The campaign&#x27;s HTML has an error: line 2"),
+        ("<p>\n{{ first_name", "The campaign&#x27;s HTML has a mistake in line 2: “{{” is not closed"),
         ("{{ x | defualt: 1 }}", "there is no filter “defualt”"),
         ("{{ 1 | divided_by: 0 }}", "The HTML can&#x27;t be made for this contact"),
         ("{% for i in (1..99999) %}{{ i }}{% endfor %}", "HTML"),
@@ -178,6 +178,6 @@ def test_a_field_that_this_contact_lacks_is_named_while_it_is_typed(editor):
     html = "<p>{{ frist_name }} {{ first_name }} {{ city | default: 'you' }} {{ email }}"
     everybody = make_list(1)
     shown = text_of(ask(editor, "preview", **typed(everybody, subject="{{ town }}", html=html)))
-    assert "<strong>Empty in this mail:</strong> frist_name, town<" in shown
+    assert "<strong>Empty in this mail:</strong> frist_name (did you mean first_name?), town<" in shown
     shown = text_of(ask(editor, "preview", **typed(everybody, subject="Hi", html="{{ first_name }}")))
     assert "Empty in this mail" not in shown

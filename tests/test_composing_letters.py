@@ -96,7 +96,7 @@ def test_a_campaign_with_a_broken_part_fails_and_others_go_on() -> None:
     sound = queued(make_campaign(everybody, name="sound"))
     letters = compose(broken + sound)
     assert isinstance(letters[broken[0].pk], ComposeError)
-    assert "HTML has an error: line 1" in str(letters[broken[0].pk])
+    assert "HTML has a mistake in line 1: " in str(letters[broken[0].pk])
     assert isinstance(letters[sound[0].pk], Letter)
 
 

@@ -47,7 +47,7 @@ def test_it_says_which_fields_contacts_lack(html: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"<p>\n{% if vip %}", "HTML: Line 2: {% if %} lacks its {% endif %}."),
+        (b"<p>\n{% if vip %}", "HTML: Line 2: the tag {% if %} is not closed: add {% endif %}."),
         (b"<p>\n\nGr\xfc\xdfe", "is not UTF-8 (line 3): save it as UTF-8 and try again."),
         (b" \n", "HTML: Write the message: its HTML, its text, or both."),
         (b"\n<p>\x00", "HTML: Line 2: it has a character that can't be stored"),

@@ -57,9 +57,18 @@ def test_the_list_of_all_tables_stays_within_reach(admin_client):
 
 def test_an_empty_installation_shows_the_first_steps(staff_client):
     page = words(get(staff_client))
-    assert "Sending is not running. No worker has ever reported: start manage.py qcluster" in page
+    assert "Sending is not running. It was never started here: ask whoever looks after the server." in page
     assert "First steps" in page
-    assert "manage.py add_account" in page
+    assert "An account manager does it." in page
+
+
+def test_the_first_steps_say_what_to_press_and_name_commands_to_nobody_but_the_administrator(admin_client):
+    page = get(admin_client)
+    for step in ("accounts_smtpaccount_add", "campaigns_import_add", "campaigns_campaign_add"):
+        assert f'href="{reverse(f"admin:{step}")}"' in page.partition("First steps")[2]
+    assert [line for line in page.splitlines() if "manage.py" in line] == [
+        '<p class="quiet small for-administrator">For your administrator: <code>manage.py watchdog</code></p>'
+    ]
 
 
 def test_first_steps_go_once_batches_were_sent(staff_client):

@@ -193,7 +193,7 @@ def test_its_page_tells_how_far_it_is_and_then_has_the_file(viewer):
     url, state = page("sending_export_change", export.pk), page("sending_export_state", export.pk)
     Export.objects.update(rows_done=3, percent=75)
     text = viewer.get(url).content.decode()
-    assert "No worker is running, so it waits." in text
+    assert "Sending is not running, so this waits." in text
     assert "3 rows written" in text
     assert "75 of 100" in viewer.get(state).content.decode()
     assert viewer.get(page("sending_export_download", export.pk)).status_code == 404

@@ -92,7 +92,7 @@ def test_mail_that_is_due_and_lies_still_for_a_while_is_a_wedge_until_it_moves(c
     assert ask(client) == (200, WELL)
     seen_for_a_minute()
     assert ask(client) == (503, {**WELL, "stuck": True})
-    assert queue_status()["waiting"] == "3 waiting: sending is stuck, see the log of qcluster"
+    assert queue_status()["waiting"] == "3 waiting: sending is stuck: the log on the server says more"
     make_sent(due, account, 1)
     assert ask(client) == (200, WELL)
     health.note_stuck()

@@ -80,6 +80,51 @@ def test_a_file_goes_through_columns_and_check_into_a_new_list(admin_client):
     assert f"?lists__id__exact={friends.pk}" in page(admin_client, imported)
 
 
+KONTAKT = b"Kontakt;Stadt\nanna@example.com;Bonn\nanrufen;Kiel\nben@example.com;info@example.com\n"
+
+
+def test_a_column_whose_name_says_nothing_is_guessed_by_its_values_and_the_page_says_so(admin_client):
+    imported = uploaded(admin_client, KONTAKT)
+    shown = page(admin_client, imported)
+    assert [column["field"] for column in imported.columns] == ["email", "stadt"]
+    assert '<option value="email" selected>' in shown
+    assert "the addresses are in “Kontakt”, by what stands in its first rows." in shown
+
+    checked(admin_client, imported, "email", "")
+    assert imported.report["taken"] == 2
+    assert "by what stands in its first rows" not in page(admin_client, imported)
+
+
+def test_a_column_that_its_name_tells_is_no_guess(admin_client):
+    imported = uploaded(admin_client, b"email,other\nnobody,anna@example.com\n")
+    assert [column["field"] for column in imported.columns] == ["email", "other"]
+    assert "A guess:" not in page(admin_client, imported)
+
+
+def test_where_no_column_holds_addresses_none_is_guessed(admin_client):
+    imported = uploaded(admin_client, b"Kontakt,Stadt\nAnna,Bonn\nBen,Kiel\nx@example.com,Ulm\n")
+    assert [column["field"] for column in imported.columns] == ["kontakt", "stadt"]
+
+
+def test_a_file_without_names_of_columns_is_imported_whole_once_a_person_has_looked(admin_client):
+    imported = uploaded(admin_client, b"Anna,anna@example.com,Bonn\nBen,ben@example.com,Kiel\nx,bad,y\n")
+    assert [column["field"] for column in imported.columns] == ["column_1", "email", "column_3"]
+    shown = page(admin_client, imported)
+    assert "the file begins with a contact at once" in shown
+    assert "the addresses are in “Column 2”" in shown
+
+    checked(admin_client, imported, "name", "email", "merge", field_2="city")
+    admin_client.post(url("start", imported))
+    running.run_next()
+    assert list(Contact.objects.order_by("email").values_list("email", "name", "attributes")) == [
+        ("anna@example.com", "Anna", {"city": "Bonn"}),
+        ("ben@example.com", "Ben", {"city": "Kiel"}),
+    ]
+    refused = b"".join(admin_client.get(url("refused", imported)).streaming_content).decode("utf-8-sig")
+    assert refused.splitlines()[0] == "line,reason,Column 1,Column 2,Column 3"
+    assert refused.splitlines()[1].startswith("3,")
+
+
 def test_columns_can_be_chosen_again_after_the_check(admin_client):
     imported = checked(admin_client, uploaded(admin_client), "email", "merge", field_1="city")
 
@@ -219,7 +264,7 @@ def test_the_page_asks_for_news_only_while_a_worker_has_to_act_and_says_when_non
 
     shown = admin_client.get(url("state", imported)).content.decode()
     assert f'hx-get="{url("state", imported)}"' in shown
-    assert "No worker is running" in shown
+    assert "Sending is not running" in shown
     assert "<html" not in shown
     running.run_next()
     assert admin_client.get(url("state", imported)).headers["HX-Refresh"] == "true"

@@ -315,7 +315,7 @@ def test_its_pages_tell_how_far_it_is_and_who_may_send_can_stop_it():
     viewer, sender = log_in("Viewer"), Client()
     Queueing.objects.update(rows_done=2, percent=40)
     text = viewer.get(progress).content.decode()
-    assert "No worker is running, so it waits." in text
+    assert "Sending is not running, so this waits." in text
     assert "2 of 5 emails queued" in text
     assert "Stop queueing" not in text
     assert "2 of 5 emails" in viewer.get(page("campaigns_campaign_change", campaign.pk)).content.decode()

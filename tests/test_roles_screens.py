@@ -20,11 +20,33 @@ SCREENS = [
     for app, models in {
         "campaigns": ("campaign", "contact", "contactlist", "import"),
         "accounts": ("smtpaccount", "accountpause"),
-        "sending": ("queuedemail", "sendlog", "batch", "heartbeat", "pacing", "suppression", "export"),
+        "sending": ("queuedemail", "pacing", "suppression", "export"),
     }.items()
     for model in models
     for name in ("changelist", "change", "history")
 ]
+# The program's inner tables: who looks at them.
+INNER = {
+    "sending_sendlog": {"Account manager", "Administrator"},
+    "sending_batch": {"Administrator"},
+    "sending_heartbeat": {"Administrator"},
+}
+INNER_SCREENS = [(model, name) for model in INNER for name in ("changelist", "change", "history")]
+MENU = {
+    "Campaigns": ["Campaigns", "Queued emails", "Uncertain emails", "Test emails"],
+    "Contacts": ["Contacts", "Contact lists", "Imports", "Suppressions", "Exports"],
+    "Accounts": ["SMTP accounts", "Pauses", "Pacing"],
+}
+MENU_BY_ROLE = {
+    "nobody": {},
+    **dict.fromkeys(("Viewer", "Editor", "Sender"), MENU),
+    "Account manager": {**MENU, "System": ["Ledger", "All tables"]},
+    "Administrator": {
+        **MENU,
+        "Users": ["Users", "Groups"],
+        "System": ["Ledger", "Batches", "Heartbeats", "All tables"],
+    },
+}
 PASSWORD = "Xq7-never-shown"
 
 
@@ -67,7 +89,38 @@ def test_every_role_opens_every_screen_and_sees_no_secret(whole_world: World, ro
         assert encrypted not in response.content.decode()
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: " ".join(screen))
+@pytest.mark.parametrize("role", ROLES[1:])
+def test_inner_tables_are_for_who_looks_after_the_program(whole_world: World, role: str) -> None:
+    client = log_in(role)
+    for model, name in INNER_SCREENS:
+        found = client.get(url_of(model, name)).status_code
+        assert found == (200 if role in INNER[model] else 403), (model, name)
+
+
+def menu(client: Client) -> dict[str, list[str]]:
+    """The links beside each page, by the title over them."""
+    side = client.get(page("password_change")).content.decode().partition('<nav id="side-nav"')[2]
+    sections = side.partition("</nav>")[0].split('<p class="nav-title">')[1:]
+    return {
+        section.partition("</p>")[0]: re.findall(r"<a href[^>]*>([^<]+)</a>", section) for section in sections
+    }
+
+
+@pytest.mark.parametrize("role", MENU_BY_ROLE)
+def test_the_menu_shows_what_the_role_may_look_at_by_what_it_is_for(role: str) -> None:
+    assert menu(log_in(role)) == MENU_BY_ROLE[role]
+
+
+def test_a_superuser_finds_the_background_jobs_in_the_menu_too(admin_client: Client) -> None:
+    assert "Scheduled tasks" in menu(admin_client)["System"]
+
+
+def test_every_attempt_is_told_on_a_mails_page_to_who_sees_no_ledger(whole_world: World) -> None:
+    shown = log_in("Viewer").get(url_of("sending_queuedemail", "change")).content.decode()
+    assert "Attempts" in shown
+
+
+@pytest.mark.parametrize("screen", [*SCREENS, *INNER_SCREENS], ids=lambda screen: " ".join(screen))
 def test_without_a_role_no_screen_opens(whole_world: World, screen: tuple[str, str]) -> None:
     assert log_in("nobody").get(url_of(*screen)).status_code == 403
 
@@ -172,7 +225,7 @@ def pressed(model: str) -> dict[str, object]:
 def test_reading_every_screen_changes_nothing(whole_world: World) -> None:
     client = log_in("Administrator")
     before = facts()
-    for model, name in SCREENS:
+    for model, name in [*SCREENS, *INNER_SCREENS]:
         client.get(url_of(model, name))
         for verb in ("send", "cancel", "retry"):
             if name == "changelist" or model == "campaigns_campaign":

@@ -72,7 +72,9 @@ def test_without_a_usable_account_it_says_so(accounts, reason):
 
 
 def test_a_dead_dispatcher_is_named_first_and_promises_nothing():
-    assert why(pending=5, alive=False) == "5 waiting: sending is not running: start qcluster"
+    assert (
+        why(pending=5, alive=False) == "5 waiting: sending is not running: it has to be started on the server"
+    )
 
 
 def test_a_paused_campaign_says_so_and_does_not_blame_accounts():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from campaigns.merge_fields import coverage, missing_fields, notes
+from campaigns.merge_fields import coverage, lacking, missing_fields, notes
 from campaigns.models import Campaign, Contact
 from tests.factories import make_campaign, make_list
 
@@ -72,3 +72,21 @@ def test_a_field_that_nobody_has_is_asked_about() -> None:
     assert notes(campaign_with({}, {}, text="{{ frist_name }}")) == [
         "2 of 2 contacts lack frist_name: is it spelled right? It will be empty.",
     ]
+
+
+def test_a_field_that_nobody_has_is_told_with_the_one_that_was_meant() -> None:
+    people = ({"attributes": {"first_name": name, "city": ""}} for name in ("Ada", "Bob"))
+    assert notes(
+        campaign_with(*people, text="{{ frist_name }}{{ First_Name | default: 'x' }}{{ city }}")
+    ) == [
+        "There is no field “First_Name”; did you mean “first_name”? Its default will be used.",
+        "2 of 2 contacts lack city: is it spelled right? It will be empty.",
+        "There is no field “frist_name”; did you mean “first_name”? It will be empty.",
+    ]
+
+
+def test_the_preview_says_which_field_was_meant() -> None:
+    campaign = campaign_with(
+        {"attributes": {"first_name": "Ada", "city": ""}}, text="{{ frist_name }}{{ city }}"
+    )
+    assert lacking(campaign, Contact.objects.get()) == ["city", "frist_name (did you mean first_name?)"]

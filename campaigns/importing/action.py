@@ -1,6 +1,6 @@
 """What is done with a file of contacts: looked at, checked, imported. Command and admin call these."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, BinaryIO
@@ -9,9 +9,15 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns.importing import writing
-from campaigns.importing.cleaning import clean_email, clean_value
-from campaigns.importing.headers import IGNORED, Column, choose_columns, is_email_header, map_headers
-from campaigns.importing.headers import suggest_columns as suggest
+from campaigns.importing.cleaning import clean_value, is_address
+from campaigns.importing.headers import (
+    IGNORED,
+    Column,
+    choose_columns,
+    is_email_header,
+    map_headers,
+    suggest_columns,
+)
 from campaigns.importing.people import Person, read_person
 from campaigns.importing.refusal import ImportRefused
 from campaigns.importing.report import ImportReport, RefusedRow
@@ -22,17 +28,22 @@ from campaigns.models import ContactList
 
 MAX_LIST_NAME = ContactList._meta.get_field("name").max_length or 200
 SAMPLE_ROWS = 8
+LOOKED_AT = 100  # rows, by which the column of the addresses is guessed
 SAMPLE_VALUE = 80  # characters of a value in a sample
 Row = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The start of a file: how it was read, its columns as understood, and its first rows (line, cells)."""
+    """The start of a file: how it was read, its columns as understood, and its first rows (line, cells).
+
+    has_header: whether its first row names the columns.
+    """
 
     source: str
     columns: list[Column]
     rows: list[Row]
+    has_header: bool = True
 
     def as_dict(self) -> dict[str, Any]:
         """All of it in JSON's types."""
@@ -72,18 +83,18 @@ def check_file(file: BinaryIO, report: ImportReport, fields: Sequence[str] | Non
 def read_sample(file: BinaryIO) -> Sample:
     """How a file begins. Raises ImportRefused when it can't be read; no column need hold addresses."""
     table = _open_table(file)
-    columns, rows = _columns_and_rows(table, suggest)
-    start = [
-        (line, [cell.strip()[:SAMPLE_VALUE] for cell in cells]) for line, cells in islice(rows, SAMPLE_ROWS)
-    ]
+    headers, rows = _headers_and_rows(table)
+    start = list(islice(rows, LOOKED_AT))
     if not start:
         _refuse_only_a_header()
-    return Sample(table.source, columns, start)
+    columns = _suggested(headers, [cells for _line, cells in start])
+    shown = [(line, [cell.strip()[:SAMPLE_VALUE] for cell in cells]) for line, cells in start[:SAMPLE_ROWS]]
+    return Sample(table.source, columns, shown, has_header=bool(headers))
 
 
 def refused_rows(file: BinaryIO, fields: Sequence[str]) -> Iterator[list[str | int]]:
     """A header, and each refused row: its line, why, and its cells as they are in the file."""
-    columns, rows = _columns_and_rows(_open_table(file), _chosen(fields))
+    columns, rows = _columns_and_rows(_open_table(file), fields)
     yield ["line", "reason", *(column.header for column in columns)]
     for line, cells in rows:
         refused = read_person(line, cells, columns)
@@ -101,7 +112,7 @@ def checked_list_name(list_name: str) -> str:
 
 def _stage(file: BinaryIO, report: ImportReport, fields: Sequence[str] | None) -> None:
     table = _open_table(file)
-    columns, rows = _columns_and_rows(table, map_headers if fields is None else _chosen(fields))
+    columns, rows = _columns_and_rows(table, fields)
     report.source = table.source
     writing.stage(_people(rows, columns, report))
     if not report.read:
@@ -120,41 +131,55 @@ def _open_table(file: BinaryIO) -> Table:
     return read_workbook(file) if is_workbook(start) else read_text(file)
 
 
-def _columns_and_rows(
-    table: Table, understand: Callable[[Sequence[str]], list[Column]]
-) -> tuple[list[Column], Iterator[Row]]:
-    rows = ((line, cells) for line, cells in table.rows if any(cell.strip() for cell in cells))
-    first = next(rows, None)
-    if first is None:
-        raise ImportRefused(_("The file is empty. Choose one with a header row and a row for each contact."))
-    line, cells = first
-    if any(map(is_email_header, cells)) or not any(map(_is_address, cells)):
-        return understand(cells), rows
-    if len(cells) > 1:
+def _columns_and_rows(table: Table, fields: Sequence[str] | None) -> tuple[list[Column], Iterator[Row]]:
+    """The columns, mapped to these fields or by their names, and the rows below."""
+    headers, rows = _headers_and_rows(table)
+    if headers:
+        return (map_headers(headers) if fields is None else choose_columns(headers, fields)), rows
+    first = next(rows)
+    rows = _with_first(first, rows)
+    if len(first[1]) == 1:
+        return _ADDRESSES_ALONE, rows
+    if fields is None:
         raise ImportRefused(
             _(
                 "The first row holds an address, not the names of the columns. "
                 "Put a row such as “email, name” above it and import again."
             )
         )
-    return [Column(0, "", "email")], _with_first((line, cells), rows)
+    return choose_columns(_numbered(first[1]), fields), rows
 
 
-def _chosen(fields: Sequence[str]) -> Callable[[Sequence[str]], list[Column]]:
-    return lambda headers: choose_columns(headers, fields)
+def _headers_and_rows(table: Table) -> tuple[list[str], Iterator[Row]]:
+    """The names of the columns, none where the first row holds an address already; and the rows below."""
+    rows = ((line, cells) for line, cells in table.rows if any(cell.strip() for cell in cells))
+    first = next(rows, None)
+    if first is None:
+        raise ImportRefused(_("The file is empty. Choose one with a header row and a row for each contact."))
+    cells = first[1]
+    if any(map(is_email_header, cells)) or not any(map(is_address, cells)):
+        return cells, rows
+    return [], _with_first(first, rows)
+
+
+_ADDRESSES_ALONE = [Column(0, "", "email")]
+
+
+def _suggested(headers: list[str], cells: list[list[str]]) -> list[Column]:
+    """The columns by their names, or by the cells of the first rows."""
+    if headers:
+        return suggest_columns(headers, cells)
+    return _ADDRESSES_ALONE if len(cells[0]) == 1 else suggest_columns(_numbered(cells[0]), cells)
+
+
+def _numbered(cells: Sequence[str]) -> list[str]:
+    """Names for the columns of a file that names none."""
+    return [_("Column %(number)s") % {"number": place} for place in range(1, len(cells) + 1)]
 
 
 def _with_first(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
     yield first
     yield from rows
-
-
-def _is_address(cell: str) -> bool:
-    try:
-        clean_email(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _people(rows: Iterator[Row], columns: list[Column], report: ImportReport) -> Iterator[Person]:

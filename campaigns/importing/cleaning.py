@@ -18,6 +18,15 @@ def clean_value(text: str) -> str:
     return UNSTORABLE.sub("", text).strip()
 
 
+def is_address(cell: str) -> bool:
+    """Whether a cell holds an address that can be used."""
+    try:
+        clean_email(cell)
+    except ValueError:
+        return False
+    return True
+
+
 def clean_name(text: str) -> str:
     """A name, which goes into headers: on one line, each run of white space and controls one space."""
     return " ".join(CONTROLS.sub(" ", clean_value(text)).split())

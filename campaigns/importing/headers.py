@@ -1,4 +1,7 @@
-"""Which column is what: e-mail, name, first and last name by their usual names, others as merge fields."""
+"""Which column is what: e-mail, name, first and last name by their usual names, others as merge fields.
+
+Where no name tells which column holds the addresses, a person is shown a guess by the values.
+"""
 
 import re
 import unicodedata
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from campaigns.importing.cleaning import clean_name
+from campaigns.importing.cleaning import clean_name, is_address
 from campaigns.importing.limits import MAX_COLUMNS
 from campaigns.importing.refusal import ImportRefused
 
@@ -57,11 +60,15 @@ LIQUID_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its place in the row, its header in the file, and the merge field it fills."""
+    """One column: its place in the row, its header in the file, and the merge field it fills.
+
+    is_guess: its field was guessed by its values.
+    """
 
     index: int
     header: str
     field: str
+    is_guess: bool = False
 
 
 def is_email_header(header: str) -> bool:
@@ -81,8 +88,12 @@ def map_headers(headers: Sequence[str]) -> list[Column]:
     return columns
 
 
-def suggest_columns(headers: Sequence[str]) -> list[Column]:
-    """As map_headers, for a person to correct: none fills "email" where none is known to hold addresses."""
+def suggest_columns(headers: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> list[Column]:
+    """As map_headers, for a person to correct.
+
+    Where no header speaks of addresses, the column fills "email" whose values in these rows look most
+    like it; where none does, no column fills it.
+    """
     headers = _without_empty_end([clean_name(header) for header in headers])
     if len(headers) > MAX_COLUMNS:
         raise ImportRefused(
@@ -90,11 +101,28 @@ def suggest_columns(headers: Sequence[str]) -> list[Column]:
             % {"most": MAX_COLUMNS}
         )
     known = _known_columns(headers)
+    guess = None if "email" in known.values() else guess_email_column(len(headers), rows)
+    if guess is not None:
+        known[guess] = "email"
     used = set(TAKEN)
     return [
-        Column(index, header, known.get(index) or _new_field(index, header, used))
+        Column(index, header, known.get(index) or _new_field(index, header, used), is_guess=index == guess)
         for index, header in enumerate(headers)
     ]
+
+
+def guess_email_column(columns: int, rows: Sequence[Sequence[str]]) -> int | None:
+    """Of so many columns the one with the most addresses in these rows, the first of equals.
+
+    None where no column holds addresses in at least half of its cells that are not empty.
+    """
+    best, most = None, 0
+    for index in range(columns):
+        cells = [row[index] for row in rows if index < len(row) and row[index].strip()]
+        addresses = sum(map(is_address, cells))
+        if addresses > most and 2 * addresses >= len(cells):
+            best, most = index, addresses
+    return best
 
 
 def choose_columns(headers: Sequence[str], fields: Sequence[str]) -> list[Column]:

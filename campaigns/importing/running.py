@@ -15,7 +15,7 @@ READING = 60  # percent of the progress bar for reading the file; each step of w
 STEP = 10
 GIVEN_UP = _lazy(
     "The worker ended three times in the midst of this file, and nothing was changed. Split the file and "
-    "import its parts; if that fails, too, see the worker's log."
+    "import its parts; if that fails, too, ask whoever looks after the server: the log there says why."
 )
 FAILED = _lazy("The import failed (%s), and nothing was changed.")
 
