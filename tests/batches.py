@@ -68,3 +68,13 @@ def received(server: LocalSmtpServer) -> Counter[str]:
 def people(*numbers: int) -> Counter[str]:
     """One mail each."""
     return Counter(f"person{n}@example.com" for n in numbers)
+
+
+def assert_nothing_lost_or_doubled(server: LocalSmtpServer) -> None:
+    """What was sent arrived, once; what arrived counts so or is uncertain, one mail of a batch at most."""
+    assert [rcpt for rcpt, n in received(server).items() if n > 1] == []
+    mails = QueuedEmail.objects.all()
+    sent = set(mails.filter(status="sent").values_list("email", flat=True))
+    uncertain = list(mails.filter(status="uncertain").values_list("email", "batch_id"))
+    assert sent <= set(received(server)) <= sent | {email for email, _ in uncertain}
+    assert len({batch for _, batch in uncertain}) == len(uncertain)

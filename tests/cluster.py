@@ -9,8 +9,10 @@ from tempfile import TemporaryFile
 
 import psutil
 import psycopg
+from django.core.management import call_command
 from django.db import connection
 
+from config.embedded_postgres import DATABASE, SUPERUSER
 from config.processes import children, cluster_of, database_url, kill_all, launch, wait_until
 
 ROOT = Path(__file__).parent.parent
@@ -81,6 +83,24 @@ def closed_database() -> Iterator[None]:
             yield
         finally:
             server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+@contextmanager
+def another_server(hosts: str) -> Iterator[None]:
+    """The test's database is, empty, the one of this embedded server, or of these (libpq's host)."""
+    names = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
+    usual = {name: connection.settings_dict[name] for name in names}
+    connection.close()
+    connection.settings_dict.update(NAME=DATABASE, USER=SUPERUSER, PASSWORD="", HOST=hosts, PORT="")
+    try:
+        if connection.introspection.table_names():
+            call_command("flush", interactive=False, verbosity=0)
+        else:
+            call_command("migrate", interactive=False, verbosity=0)
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict.update(usual)
 
 
 def login() -> dict[str, str | None]:

@@ -27,7 +27,14 @@ def pytest_configure() -> None:
 
 
 # Which of them lives is judged by time: one after the other, while other workers run the other tests.
-ONE_AT_A_TIME = {"test_cluster", "test_drain", "test_failover", "test_import_cluster", "test_watchdog"}
+ONE_AT_A_TIME = {
+    "test_cluster",
+    "test_drain",
+    "test_failover",
+    "test_full_disk",
+    "test_import_cluster",
+    "test_watchdog",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

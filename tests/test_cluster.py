@@ -12,6 +12,7 @@ from campaigns import actions
 from config.demo.smtp_server import LocalSmtpServer
 from sending import schedules
 from sending.models import Batch, Heartbeat, QueuedEmail, SendLog
+from tests.batches import assert_nothing_lost_or_doubled
 from tests.cluster import wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
@@ -32,15 +33,6 @@ def queue(server, count, *, limit=1000):
 
 def states():
     return Counter(QueuedEmail.objects.values_list("status", flat=True))
-
-
-def assert_nothing_lost_or_doubled(server):
-    received = Counter(message.rcpt for message in list(server.received))
-    assert [rcpt for rcpt, n in received.items() if n > 1] == []
-    sent = set(QueuedEmail.objects.filter(status="sent").values_list("email", flat=True))
-    uncertain = set(QueuedEmail.objects.filter(status="uncertain").values_list("email", flat=True))
-    assert sent - set(received) == set()
-    assert set(received) - sent <= uncertain
 
 
 def test_a_campaign_is_sent_from_queue_to_last_mail(server, start_cluster):

@@ -11,8 +11,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 
 import pytest
-from django.core.management import call_command
-from django.db import close_old_connections, connection
+from django.db import close_old_connections
 
 from campaigns import actions
 from config import standby
@@ -23,9 +22,9 @@ from config.embedded_postgres import DATABASE, SUPERUSER
 from config.processes import launch
 from config.standby import Pair, ask, cut_power
 from sending.models import QueuedEmail, SendLog
-from tests.batches import accounts_at, people, received, send
+from tests.batches import accounts_at, assert_nothing_lost_or_doubled, people, received, send
 from tests.batches import states as states_in_order
-from tests.cluster import wait_for
+from tests.cluster import another_server, wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance, pytest.mark.timeout(180)]
@@ -52,19 +51,11 @@ def servers():
 @pytest.fixture
 def pair(servers, transactional_db):
     """The same; the test's database, empty, is on them, and the old primary follows the new one again."""
-    usual = {name: connection.settings_dict[name] for name in ("NAME", "USER", "PASSWORD", "HOST", "PORT")}
     pair, hosts = servers
     if not pair.is_followed():
         pair.follow()
-    connection.close()
-    connection.settings_dict.update(NAME=DATABASE, USER=SUPERUSER, PASSWORD="", HOST=hosts, PORT="")
-    if connection.introspection.table_names():
-        call_command("flush", interactive=False, verbosity=0)
-    else:
-        call_command("migrate", interactive=False, verbosity=0)
-    yield pair
-    connection.close()
-    connection.settings_dict.update(usual)
+    with another_server(hosts):
+        yield pair
 
 
 @pytest.fixture
@@ -119,19 +110,8 @@ def states():
 
 def is_over():
     close_old_connections()  # as Django does when a request, and django-q2 when a job begins
-    return set(patiently(states)) <= {"sent", "uncertain"}
-
-
-def assert_nothing_lost_or_doubled(server):
-    """And at most one mail of a batch is left undecided."""
-    mails = QueuedEmail.objects.all()
-    assert mails.count() == MAILS
-    got = set(server_got := [message.rcpt for message in list(server.received)])
-    assert len(server_got) == len(got)
-    sent = set(mails.filter(status="sent").values_list("email", flat=True))
-    uncertain = list(mails.filter(status="uncertain").values_list("email", "batch_id"))
-    assert sent <= got <= sent | {email for email, _ in uncertain}
-    assert len({batch for _, batch in uncertain}) == len(uncertain)
+    found = patiently(states)
+    return sum(found.values()) == MAILS and set(found) <= {"sent", "uncertain"}
 
 
 def die(pair):
