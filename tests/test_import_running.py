@@ -165,7 +165,7 @@ def test_the_columns_as_they_were_chosen_must_suit_the_file():
 
 
 def test_a_file_that_can_not_be_read_to_its_end_is_refused_and_nothing_is_changed():
-    imported = checking(b"email\n" + b"anna@example.com\n" * 20 + b'"ben@example.com\n')
+    imported = checking(b"email\n" + b"anna@example.com\n" * 200 + b'"ben@example.com\n')
 
     assert running.run_next().state == "refused"
 
