@@ -46,8 +46,7 @@ def queue_status() -> dict[str, Any]:
     {state: count for each state, "campaigns": [...], "accounts": [...], "alive": bool, "waiting": why
     mail waits, in one sentence, or ""}. Campaigns stand in the order in which they are sent, drafts
     last; one that has nothing left to do has the status "finished". "ahead": how many campaigns before
-    it have mail to send and an account that is ready. "window_opens_at": None where the sending window is
-    open.
+    it have mail to send and an account that is ready.
     """
     by_campaign, by_account, total = _counts()
     now = database_now()
@@ -67,7 +66,6 @@ def queue_status() -> dict[str, Any]:
         "campaigns": told,
         "accounts": list(seen.accounts.values()),
         "alive": seen.alive,
-        "window_opens_at": seen.pacing.window.opens_at(seen.now),
         "waiting": _why_all(total, seen, _waiting(campaigns, by_campaign)),
     }
 

@@ -88,16 +88,17 @@ def last_attempts(mails: Iterable[int]) -> dict[int, SendLog]:
 
 
 def _read(mails: Sequence[QueuedEmail], status: dict[str, Any], campaign: dict[str, Any]) -> _Known:
+    now, pacing = timezone.localtime(), Pacing.objects.first() or Pacing()
     sending = [mail for mail in mails if mail.status == Status.SENDING]
     batches = Batch.objects.filter(pk__in={mail.batch_id for mail in sending})
     doubtful = [mail for mail in mails if mail.status == Status.UNCERTAIN]
     return _Known(
-        now=timezone.localtime(),
+        now=now,
         alive=status["alive"],
-        window_opens_at=status["window_opens_at"],
+        window_opens_at=pacing.window.opens_at(now),
         campaign=campaign,
         accounts=[one for one in status["accounts"] if one["id"] in campaign["account_ids"]],
-        max_retries=(Pacing.objects.first() or Pacing()).max_retries,
+        max_retries=pacing.max_retries,
         in_line=_counted(IN_LINE, [mail for mail in mails if mail.status == Status.PENDING]),
         in_batch=_counted(IN_BATCH, sending),
         started=dict(batches.values_list("pk", "started")) if sending else {},
