@@ -150,8 +150,8 @@ KNOWN = (
           _lazy("%(markup)s lacks a comma between two values of a filter.")),
     Known(r"unexpected '.*'",
           _lazy("“%(found)s” can't stand in %(markup)s: names have letters, digits and underscores only.")),
-    Known(r"(?:un)?expected .*", _lazy("%(markup)s can't be read from “%(found)s” on: take that out, or mend it."),
-          markup=r"^\{"),
+    Known(r"(?:un)?expected .*",
+          _lazy("%(markup)s can't be read from “%(found)s” on: take that out, or mend it."), markup=r"^\{"),
 )  # fmt: skip
 
 
