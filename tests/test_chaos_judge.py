@@ -221,6 +221,15 @@ def test_a_mail_whose_worker_died_and_that_was_sent_again_counts_among_those_sen
     assert judge(died).doubts["resend"].sent_again == [10]
 
 
+def test_a_mail_that_was_in_doubt_twice_counts_by_what_followed_each_doubt(kept):
+    twice = doubtful(kept, "resend", mail(10, "sent", 12), accepted=[10])
+    twice = replace(twice, ledger=[*twice.ledger, Entry(10, 12, "a2", "resolution", "sent")])
+    twice = replace(twice, rules={"a1": "resend", "a2": "hold"})
+    doubts = judge(twice).doubts
+    assert (doubts["resend"].sent_again, doubts["hold"].found) == ([10], [10])
+    assert doubts["hold"].sent_again == []
+
+
 def test_the_log_gives_back_what_was_written(tmp_path):
     log = OracleLog(tmp_path / "log")
     log.accepted("a1", "<1@x>", "one@example.com", "c1", at=NOON)

@@ -185,11 +185,12 @@ def _find_doubts(facts: Facts, accepted: Counter[tuple[str, str]]) -> dict[str, 
 def _became(
     of_rule: Doubts, mail: Mail, batch: int | None, entries: list[Entry], *, is_accepted: bool
 ) -> list[int]:
-    """The list for what became of this attempt: what followed in another batch, or else the mail's state."""
+    """The list for what became of this attempt: what followed it in the ledger, or else the mail's state."""
     if mail.status == "uncertain" and mail.batch == batch:
         return of_rule.missed if is_accepted else of_rule.held
-    answered = any(e.outcome == "sent" and e.phase != RESOLUTION and e.batch != batch for e in entries)
-    is_last = all(e.batch == batch or not _is_doubt(e) for e in entries)
+    later = entries[[entry.batch for entry in entries].index(batch) + 1 :]
+    answered = any(e.outcome == "sent" and e.phase != RESOLUTION for e in later)
+    is_last = not any(map(_is_doubt, later))
     return of_rule.found if mail.status == "sent" and is_last and not answered else of_rule.sent_again
 
 
