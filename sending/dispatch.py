@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django_q.tasks import async_task
 
 from accounts.addresses import ascii_domain
+from accounts.clock import database_now
 from accounts.models import SmtpAccount
 from sending import capacity, lanes
 from sending.campaign import ORDER, campaign_model
@@ -51,6 +52,8 @@ def dispatch() -> Dispatched:
         if not _somebody_waits():
             return Dispatched(0, 0, None)
         pacing = Pacing.load()
+        if seconds := _until_it_opens(pacing):
+            return Dispatched(0, 0, seconds)
         accounts = lock_accounts()
         due = lanes.due(pacing, list(accounts))
         batches = claim(pacing, accounts, due.accounts)
@@ -66,6 +69,15 @@ def _lock() -> bool:
 
 def _somebody_waits() -> bool:
     return campaigns_that_wait().exists()
+
+
+def _until_it_opens(pacing: Pacing) -> float:
+    """Seconds until the sending window opens; 0 where it is open."""
+    if pacing.window.is_always_open:
+        return 0
+    now = database_now()
+    opens_at = pacing.window.opens_at(now)
+    return max((opens_at - now).total_seconds(), POLL) if opens_at else 0
 
 
 def _next_look(pacing: Pacing, due: lanes.Due, mails: int) -> float:

@@ -2,7 +2,8 @@
 
 Time is walked through in steps: of ten minutes, of an hour where it is a matter of days, of six where it
 is one of weeks. In each, campaigns take their turn in the order of sending, and take what the pace and
-their accounts have left; what an account hands over is free again when its 24 hours or its day are over.
+their accounts have left, while the sending window is open; what an account hands over is free again when
+its 24 hours or its day are over.
 Retries, new campaigns, accounts that get paused on the way and the steps of a warm-up are not foreseen: it
 is an estimate.
 """
@@ -12,6 +13,8 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+
+from sending.window import ALWAYS, Window
 
 STEP = timedelta(minutes=10)
 # Step by how long it takes: no page waits for the minutes of next week.
@@ -77,25 +80,32 @@ def pace(
 
 
 def forecast(
-    now: datetime, campaigns: Sequence[Campaign], accounts: Sequence[Account], per_minute: float
+    now: datetime,
+    campaigns: Sequence[Campaign],
+    accounts: Sequence[Account],
+    per_minute: float,
+    window: Window = ALWAYS,
 ) -> Forecast:
     """When each campaign's open mails are gone, and how many go out on each day.
 
     campaigns: in the order of sending. Times come in the time zone of `now`.
     """
-    takes = _rough_time(campaigns, accounts, per_minute)
+    takes = _rough_time(campaigns, accounts, per_minute, window)
     for length in [step for step, most in STEPS if takes <= most]:
-        walk = _Walk(now, campaigns, accounts, length, per_minute)
+        walk = _Walk(now, campaigns, accounts, length, per_minute, window)
         if walk.to_the_end():
             break
     return Forecast(walk.finish, walk.days)
 
 
-def _rough_time(campaigns: Sequence[Campaign], accounts: Sequence[Account], per_minute: float) -> timedelta:
+def _rough_time(
+    campaigns: Sequence[Campaign], accounts: Sequence[Account], per_minute: float, window: Window
+) -> timedelta:
     """The least time that it takes, by the pace and by what all accounts together may send in a day."""
     mails = sum(campaign.open for campaign in campaigns)
     per_day = sum(account.left + sum(count for _, count in account.freed) for account in accounts)
-    days = max(mails / per_minute / 1440 if per_minute else 0, mails / per_day - 1 if per_day else 0)
+    at_pace = mails / per_minute / window.minutes_a_day if per_minute else 0
+    days = max(at_pace, mails / per_day - 1 if per_day else 0) * 7 / len(window.days)
     return timedelta(days=min(days, 10_000))
 
 
@@ -106,6 +116,7 @@ class _Walk:
     accounts: Sequence[Account]
     length: timedelta
     per_minute: float
+    window: Window
     finish: dict[int, datetime] = field(default_factory=dict)
     days: dict[int, Counter[date]] = field(default_factory=lambda: defaultdict(Counter))
 
@@ -115,14 +126,13 @@ class _Walk:
         self.usable_from = {account.id: account.usable_from for account in self.accounts}
         self.freed = {account.id: sorted(account.freed) for account in self.accounts}
         self.day_ends = {account.id: account.day_ends for account in self.accounts}
-        minutes = self.length / timedelta(minutes=1)
-        self.per_step = self.per_minute * minutes
-        self.most = {account.id: max(1, account.per_minute * minutes) for account in self.accounts}
         self.owed = 0.0  # a slow pace sends one mail in several steps
 
     def to_the_end(self) -> bool:
         """Walks until all is sent, or nothing more will happen; False when the steps ran out before."""
         for _ in range(MOST_STEPS):
+            if opens_at := self.window.opens_at(self.at):
+                self.at = opens_at
             moved = self.step()
             if not any(self.open.values()):
                 return True
@@ -135,6 +145,7 @@ class _Walk:
     def step(self) -> bool:
         """Sends what this step has room for; returns whether there was something to send."""
         self._free()
+        self._measure()
         self.owed += self.per_step
         room = whole = int(self.owed)
         self.room = dict(self.most)
@@ -150,7 +161,7 @@ class _Walk:
             if taken:
                 self.days[campaign.id][self.at.date()] += taken
             if taken and not self.open[campaign.id]:
-                self.finish[campaign.id] = self.at + self.length * ((whole - room) / max(self.per_step, 1))
+                self.finish[campaign.id] = self.at + self.open_for * ((whole - room) / max(self.per_step, 1))
         self.owed -= whole
         return waits
 
@@ -160,6 +171,13 @@ class _Walk:
         ahead += [at for at in self.usable_from.values() if at]
         ahead += [campaign.starts_at for campaign in self.campaigns if campaign.starts_at]
         return min((at.astimezone(self.at.tzinfo) for at in ahead if at > self.at), default=None)
+
+    def _measure(self) -> None:
+        """What the pace and each account let out in this step, as far as the window is open in it."""
+        minutes = self.window.minutes(self.at, self.at + self.length)
+        self.open_for = timedelta(minutes=minutes)
+        self.per_step = self.per_minute * minutes
+        self.most = {account.id: max(1, account.per_minute * minutes) for account in self.accounts}
 
     def _free(self) -> None:
         for account, freed in self.freed.items():
@@ -195,7 +213,7 @@ class _Walk:
                 self.room[account] -= share
                 shares[account] = share
                 taken += share
-        at_pace = self.at + self.length * min(1, (before + taken) / max(self.per_step, 1))
+        at_pace = self.at + self.open_for * min(1, (before + taken) / max(self.per_step, 1))
         for account, share in shares.items():
             sent_at = at_pace if self.most[account] == math.inf else self.at + self.length
             self.freed[account].append((self._frees_at(account, sent_at), share))

@@ -83,13 +83,14 @@ def last_pulse(cluster: str) -> datetime | None:
 def is_stuck(now: datetime) -> bool:
     """Whether mail has been due for longer than the pace explains, and nothing has moved since.
 
-    What became due meanwhile does not count: a campaign that was queued or an account that became
-    free within that time waits for its turn.
+    What became due meanwhile does not count: a campaign that was queued, an account that became free or a
+    window that opened within that time waits for its turn.
     """
     pacing = Pacing.objects.first() or Pacing()
     pause = pacing.batch_interval + pacing.delay + pacing.jitter
     since = now - timedelta(seconds=settings.STUCK_AFTER + pause)
-    if _moved_after(since):
+    is_closed = pacing.window.opens_at(now) or pacing.window.opens_at(since)
+    if is_closed or _moved_after(since):
         return False
     campaigns = list(campaigns_that_wait().filter(queued_at__lt=since).exclude(scheduled_at__gt=since))
     ready = _ready_since(since) if campaigns else set()

@@ -16,7 +16,6 @@ from sending.models import Pacing
 
 # Greylisting refuses whoever is new for a while: Postgrey, which many run, for 300 s (its --delay).
 GREYLISTING = 300
-DAY = 24 * 60  # minutes
 
 
 @dataclass(frozen=True)
@@ -62,12 +61,13 @@ class Effect:
 def effect(pacing: Pacing, facts: Facts) -> Effect:
     """What these knobs lead to, and which of them hurt."""
     rate = min(rate_of(pacing, facts), facts.account_rate)
+    a_day = rate * pacing.window.minutes_a_day
     return Effect(
         per_minute=rate,
-        per_day=int(min(facts.limit, rate * DAY)),
+        per_day=int(min(facts.limit, a_day)),
         limit=facts.limit,
         batch=_at_work(pacing, facts),
-        used_up=60 * facts.limit / rate if facts.limit < rate * DAY else None,
+        used_up=60 * facts.limit / rate if facts.limit < a_day else None,
         patience=pacing.max_retries * pacing.retry_interval,
         hints=list(_hints(pacing, facts)),
     )
@@ -142,7 +142,7 @@ def _about_accounts(pacing: Pacing, facts: Facts) -> Iterator[Hint]:
         )
         told = {"rate": figure(facts.account_rate), "knobs": figure(rate)}
         yield Hint("", _("The accounts are slower than this pace."), words % told)
-    per_day = int(min(rate, facts.account_rate) * DAY)
+    per_day = int(min(rate, facts.account_rate) * pacing.window.minutes_a_day)
     if per_day < facts.limit:
         words = _("At this pace %(most)s mails go out in a day, of the %(limit)s that the accounts may take.")
         told = {"most": number(per_day), "limit": number(facts.limit)}

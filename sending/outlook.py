@@ -90,8 +90,8 @@ def foresee(
     now: datetime,
 ) -> forecast.Forecast:
     """The forecast for these campaigns, in the order of sending, over the accounts of queue_status()."""
-    accounts = foreseen_accounts(status, now)
-    return forecast.forecast(now, waiting, accounts, _pace(rates, len(accounts)))
+    accounts, pacing = foreseen_accounts(status, now), Pacing.load()
+    return forecast.forecast(now, waiting, accounts, _pace(pacing, rates, len(accounts)), pacing.window)
 
 
 def foreseen_accounts(status: dict[str, Any], now: datetime) -> list[forecast.Account]:
@@ -125,8 +125,7 @@ def _most_a_minute(account: dict[str, Any]) -> float:
     )
 
 
-def _pace(rates: Iterable[last_hours.Rate], accounts: int) -> float:
-    pacing = Pacing.load()
+def _pace(pacing: Pacing, rates: Iterable[last_hours.Rate], accounts: int) -> float:
     return forecast.pace(
         batch_size=pacing.batch_size,
         batch_interval=pacing.batch_interval,

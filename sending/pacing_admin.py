@@ -15,13 +15,19 @@ from django.views.decorators.http import require_POST
 from sending import actions, pacing_outlook
 from sending.models import Pacing
 
+TIME = forms.TimeInput(format="%H:%M", attrs={"size": 8})
+
 
 class PacingForm(forms.ModelForm):
     """All knobs, with their bounds."""
 
     class Meta:
         model = Pacing
-        fields = ("batch_size", "scope", "batch_interval", "delay", "jitter", "retry_interval", "max_retries")
+        fields = (
+            "batch_size", "scope", "batch_interval", "delay", "jitter", "retry_interval", "max_retries",
+            "window_days", "window_opens", "window_closes",
+        )  # fmt: skip
+        widgets = dict.fromkeys(("window_opens", "window_closes"), TIME)
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -40,6 +46,7 @@ class PacingAdmin(admin.ModelAdmin):
         (_lazy("Batches"), {"fields": ("batch_size", "scope", "batch_interval")}),
         (_lazy("Between two mails"), {"fields": ("delay", "jitter")}),
         (_lazy("Retries"), {"fields": ("retry_interval", "max_retries")}),
+        (_lazy("Sending window"), {"fields": ("window_days", "window_opens", "window_closes")}),
     )
 
     def get_urls(self) -> list[URLPattern]:

@@ -74,7 +74,8 @@ def of(pacing: Pacing, now: datetime) -> Outlook:
     effect = knobs.effect(pacing, facts)
 
     def takes(*campaigns: forecast.Campaign) -> Takes:
-        return _takes(now, campaigns, accounts, effect.per_minute)
+        found = forecast.forecast(now, campaigns, accounts, effect.per_minute, pacing.window)
+        return _takes(now, campaigns, found)
 
     queue = outlook.foreseen_campaigns(status["campaigns"])
     everywhere = frozenset(sending)
@@ -86,13 +87,8 @@ def of(pacing: Pacing, now: datetime) -> Outlook:
     )
 
 
-def _takes(
-    now: datetime,
-    campaigns: Sequence[forecast.Campaign],
-    accounts: Sequence[forecast.Account],
-    per_minute: float,
-) -> Takes:
-    finish = forecast.forecast(now, campaigns, accounts, per_minute).finish
+def _takes(now: datetime, campaigns: Sequence[forecast.Campaign], found: forecast.Forecast) -> Takes:
+    finish = found.finish
     count = sum(campaign.open for campaign in campaigns)
     if any(campaign.open and campaign.id not in finish for campaign in campaigns):
         return Takes(count, "", None)

@@ -46,7 +46,8 @@ def queue_status() -> dict[str, Any]:
     {state: count for each state, "campaigns": [...], "accounts": [...], "alive": bool, "waiting": why
     mail waits, in one sentence, or ""}. Campaigns stand in the order in which they are sent, drafts
     last; one that has nothing left to do has the status "finished". "ahead": how many campaigns before
-    it have mail to send and an account that is ready.
+    it have mail to send and an account that is ready. "window_opens_at": None where the sending window is
+    open.
     """
     by_campaign, by_account, total = _counts()
     now = database_now()
@@ -66,6 +67,7 @@ def queue_status() -> dict[str, Any]:
         "campaigns": told,
         "accounts": list(seen.accounts.values()),
         "alive": seen.alive,
+        "window_opens_at": seen.pacing.window.opens_at(seen.now),
         "waiting": _why_all(total, seen, _waiting(campaigns, by_campaign)),
     }
 
@@ -269,5 +271,6 @@ def _why(
         earlier=earlier,
         batch_size=seen.pacing.batch_size,
         batch_interval=seen.pacing.batch_interval,
+        window_opens_at=seen.pacing.window.opens_at(seen.now),
     )
     return waiting.why_it_waits(facts)

@@ -97,6 +97,7 @@ class Facts:
     earlier: int = 0
     batch_size: int = 10
     batch_interval: float = 30
+    window_opens_at: datetime | None = None  # None: it is open
 
 
 def why_it_waits(facts: Facts) -> str:
@@ -143,6 +144,9 @@ def _reasons(facts: Facts) -> list[str]:
     if any(campaign.may_send(facts.now) for campaign in facts.campaigns):
         blocked = _blocked_accounts(facts)
         reasons += blocked
+        if facts.window_opens_at:
+            told = {"at": moment(facts.window_opens_at, facts.now)}
+            reasons.append(_("sending window opens %(at)s") % told)
         reasons += _turn(facts, bool(blocked)) if facts.pending else []
     return reasons + _retries(facts)
 
@@ -232,7 +236,7 @@ def _paused(paused: Sequence[Account], now: datetime) -> list[str]:
 def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
     """What happens with the pending mail on the accounts that are ready."""
     ready = sum(account.state == "ready" for account in facts.accounts)
-    if not ready or not facts.alive or facts.stuck:
+    if not ready or not facts.alive or facts.stuck or facts.window_opens_at:
         return []
     if earlier := facts.earlier:
         text = ngettext(

@@ -62,6 +62,7 @@ class _Known:
 
     now: datetime
     alive: bool
+    window_opens_at: datetime | None
     campaign: dict[str, Any]
     accounts: Sequence[dict[str, Any]]
     max_retries: int
@@ -93,6 +94,7 @@ def _read(mails: Sequence[QueuedEmail], status: dict[str, Any], campaign: dict[s
     return _Known(
         now=timezone.localtime(),
         alive=status["alive"],
+        window_opens_at=status["window_opens_at"],
         campaign=campaign,
         accounts=[one for one in status["accounts"] if one["id"] in campaign["account_ids"]],
         max_retries=(Pacing.objects.first() or Pacing()).max_retries,
@@ -148,6 +150,8 @@ def _held(known: _Known) -> list[str]:
         return [_("the campaign starts %s") % moment(start, known.now)]
     if not known.alive:
         return [_("sending is not running")]
+    if known.window_opens_at:
+        return [_("the sending window opens %s") % moment(known.window_opens_at, known.now)]
     resting = _resting(known)
     return [resting] if resting else []
 

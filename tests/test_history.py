@@ -68,6 +68,7 @@ def test_a_changed_pace_is_in_its_history_with_the_old_and_the_new_value() -> No
     knobs = {
         "batch_size": 25, "scope": "account", "batch_interval": 30, "delay": 2, "jitter": 0,
         "retry_interval": 300, "max_retries": 3,
+        "window_days": "every", "window_opens": "00:00", "window_closes": "00:00",
     }  # fmt: skip
     client = log_in("Administrator")
     client.post(page("sending_pacing_change", pacing.pk), knobs)

@@ -5,12 +5,14 @@ from django.contrib.auth.models import Permission
 from django_q.models import Schedule
 
 from sending.models import Pacing, Suppression
+from sending.window import MIDNIGHT
 
 pytestmark = pytest.mark.django_db
 
 KNOBS = {
     "batch_size": 25, "scope": "account", "batch_interval": 60, "delay": 1.5, "jitter": 0.5,
     "retry_interval": 600, "max_retries": 2,
+    "window_days": "every", "window_opens": "00:00", "window_closes": "00:00",
 }  # fmt: skip
 
 
@@ -27,7 +29,8 @@ def test_pacing_is_changed_in_the_admin(admin_client):
     response = admin_client.post("/admin/sending/pacing/1/change/", KNOBS)
     assert response.status_code == 302
     pacing = Pacing.objects.get()
-    assert {name: getattr(pacing, name) for name in KNOBS} == KNOBS
+    stored = {name: getattr(pacing, name) for name in KNOBS}
+    assert stored == {**KNOBS, "window_opens": MIDNIGHT, "window_closes": MIDNIGHT}
 
 
 def test_a_knob_out_of_range_is_refused_with_the_reason_and_nothing_changes(admin_client):

@@ -114,6 +114,7 @@ ACCOUNT = {
 KNOBS = {
     "batch_size": 25, "scope": "account", "batch_interval": 60, "delay": 1, "jitter": 0,
     "retry_interval": 600, "max_retries": 2,
+    "window_days": "every", "window_opens": "00:00", "window_closes": "00:00",
 }  # fmt: skip
 USER = {
     "username": "new",

@@ -201,6 +201,7 @@ def test_what_other_knobs_lead_to_is_shown_to_who_sees_the_knobs_and_stores_noth
     knobs = {
         "batch_size": 25, "scope": "all", "batch_interval": 60, "delay": 1, "jitter": 0,
         "retry_interval": 600, "max_retries": 2,
+        "window_days": "every", "window_opens": "00:00", "window_closes": "00:00",
     }  # fmt: skip
     before = facts()["sending_pacing"]
     assert log_in("nobody").post(page("sending_pacing_outlook"), knobs).status_code == 403

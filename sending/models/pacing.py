@@ -1,8 +1,11 @@
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+
+from sending import window
 
 
 class Pacing(models.Model):
@@ -11,6 +14,10 @@ class Pacing(models.Model):
     class Scope(models.TextChoices):
         ALL = "all", _lazy("All accounts together")
         ACCOUNT = "account", _lazy("Each account")
+
+    class Days(models.TextChoices):
+        EVERY = "every", _lazy("Every day")
+        WEEKDAYS = "weekdays", _lazy("Monday to Friday")
 
     id = models.PositiveSmallIntegerField(_lazy("ID"), primary_key=True, default=1, editable=False)
     batch_size = models.PositiveIntegerField(
@@ -52,6 +59,21 @@ class Pacing(models.Model):
     scope = models.CharField(
         _lazy("the batch size holds for"), max_length=10, choices=Scope, default=Scope.ALL
     )
+    window_days = models.CharField(
+        _lazy("days of sending"), max_length=10, choices=Days, default=Days.EVERY, db_default=Days.EVERY
+    )
+    window_opens = models.TimeField(
+        _lazy("not before"),
+        default=window.MIDNIGHT,
+        db_default=window.MIDNIGHT,
+        help_text=_lazy("The time of day from which on mail goes out."),
+    )
+    window_closes = models.TimeField(
+        _lazy("not after"),
+        default=window.MIDNIGHT,
+        db_default=window.MIDNIGHT,
+        help_text=_lazy("From then on no batch begins any more. 00:00: the end of the day."),
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = _lazy("pacing")
@@ -68,6 +90,11 @@ class Pacing(models.Model):
                 ),
                 name="sending_pacing_sane",
             ),
+            models.CheckConstraint(
+                condition=Q(window_days__in=["every", "weekdays"])
+                & (Q(window_closes=window.MIDNIGHT) | Q(window_opens__lt=F("window_closes"))),
+                name="sending_pacing_window_opens_before_it_closes",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -75,6 +102,20 @@ class Pacing(models.Model):
             "batch_size": self.batch_size,
             "batch_interval": f"{self.batch_interval:g}",
         }
+
+    def clean(self) -> None:
+        """A window within one day."""
+        closes = self.window_closes
+        if closes and closes != window.MIDNIGHT and self.window_opens and self.window_opens >= closes:
+            told = _("Choose a time after that of the beginning; 00:00 is the end of the day.")
+            raise ValidationError({"window_closes": told})
+
+    @property
+    def window(self) -> window.Window:
+        """When mail goes out."""
+        is_every_day = self.window_days == self.Days.EVERY
+        days = window.EVERY_DAY if is_every_day else window.MONDAY_TO_FRIDAY
+        return window.Window(self.window_opens, self.window_closes, days)
 
     @classmethod
     def load(cls) -> "Pacing":

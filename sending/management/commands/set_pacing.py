@@ -1,4 +1,5 @@
 from argparse import ArgumentParser
+from datetime import time
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -6,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from sending.actions import set_pacing
 from sending.models import Pacing
+from sending.window import MIDNIGHT
 
 
 class Command(BaseCommand):
@@ -22,9 +24,16 @@ class Command(BaseCommand):
             "--scope", choices=Pacing.Scope.values, help="the batch size holds for all accounts or for each"
         )
 
+        parser.add_argument("--window-days", choices=Pacing.Days.values, help="on which days mail goes out")
+        parser.add_argument("--window-opens", type=_time, metavar="HH:MM", help="no mail before this time")
+        parser.add_argument(
+            "--window-closes", type=_time, metavar="HH:MM", help="no batch begins after it; 00:00: midnight"
+        )
+
     def handle(self, *args: Any, **options: Any) -> str:
         knobs = (
             "batch_size", "batch_interval", "delay", "jitter", "retry_interval", "max_retries", "scope",
+            "window_days", "window_opens", "window_closes",
         )  # fmt: skip
         try:
             pacing = set_pacing(**{knob: options[knob] for knob in knobs})
@@ -34,8 +43,19 @@ class Command(BaseCommand):
             f"At most {pacing.batch_size} mails a batch ({pacing.get_scope_display().lower()}), "
             f"a batch every {pacing.batch_interval:g} s, {pacing.delay:g} s between mails "
             f"(and up to {pacing.jitter:g} s more), retries every {pacing.retry_interval:g} s, "
-            f"at most {pacing.max_retries}"
+            f"at most {pacing.max_retries}{_window(pacing)}"
         )
+
+
+def _time(text: str) -> time:
+    return time.fromisoformat(text)
+
+
+def _window(pacing: Pacing) -> str:
+    if pacing.window.is_always_open:
+        return ""
+    closes = "24:00" if pacing.window_closes == MIDNIGHT else f"{pacing.window_closes:%H:%M}"
+    return f"; sending window: {pacing.get_window_days_display()}, {pacing.window_opens:%H:%M} to {closes}"
 
 
 def _problems(error: ValidationError) -> list[str]:
