@@ -109,7 +109,7 @@ class BoundedSmtp(smtplib.SMTP):
     def _heed_refusal(self) -> None:
         with suppress(OSError, smtplib.SMTPServerDisconnected):
             self._take_what_came()  # said before it hung up
-        if re.match(rb"[45]\d\d[ -].*\n", self.unread):
+        if re.match(rb"[45]\d\d(?:[ -].*|\r?)\n", self.unread):
             code, text = self.getreply()
             self.close()
             raise smtplib.SMTPDataError(code, text)

@@ -114,6 +114,8 @@ KNOWN = (
     Known(r"every line of an inline comment .*",
           _lazy("each line of the comment %(markup)s begins with “#”.")),
     Known(r"missing expression", _lazy("%(markup)s lacks something: write it as in %(example)s.")),
+    Known(r"missing expression|expected expression, found content",
+          _lazy("one of the tags in %(markup)s lacks something."), markup=r"^\{%"),
     Known(r"expected a primitive expression, found end of expression",
           _lazy("%(markup)s is empty: write the name of a field, as in {{ first_name }}."),
           markup=r"^\{\{\s*\}"),
@@ -122,7 +124,7 @@ KNOWN = (
                 '{{ first_name | default: "you" }}.'),
           markup=r"\|\s*(?:\}|%\})"),
     Known(r"expected (?:in|'='|an identifier|a name|a primitive expression), found .*"
-          r"|expected 'reversed', 'offset' or 'limit'.*",
+          r"|expected 'reversed', 'offset' or 'limit'.*|unexpected token .*",
           _lazy("%(markup)s is not complete: write it as in %(example)s."),
           markup=r"^\{%"),
     # Fields and filters
@@ -148,8 +150,8 @@ KNOWN = (
           _lazy("%(markup)s lacks a comma between two values of a filter.")),
     Known(r"unexpected '.*'",
           _lazy("“%(found)s” can't stand in %(markup)s: names have letters, digits and underscores only.")),
-    Known(r"expected .*", _lazy("%(markup)s can't be read from “%(found)s” on: take that out, or mend it."),
-          markup=r"^\{"),
+    Known(r"(?:un)?expected .*",
+          _lazy("%(markup)s can't be read from “%(found)s” on: take that out, or mend it."), markup=r"^\{"),
 )  # fmt: skip
 
 
@@ -159,6 +161,8 @@ def explained(error: LiquidError, source: str, environment: Environment) -> Temp
     if said.startswith("expected tag end"):
         name = said.removeprefix("expected tag end").split(",")[0]
         return TemplateError(_unclosed_line(source, name, environment), _not_closed(name))
+    if said == "unexpected tag 'end of expression'":  # the library's own words for a "case" without its end
+        return TemplateError(_unclosed_line(source, "case", environment), _not_closed("case"))
     at = _place(error, said, source)
     line = None if at < 0 else _line(source, at)
     if misplaced := re.fullmatch(r"unexpected (?:tag )?'(?P<name>\w+)'", said):

@@ -112,7 +112,7 @@ def render(template: BoundTemplate, values: Mapping[str, object]) -> str:
     try:
         return template.render(values)
     except LiquidError as error:
-        raise _explained(error, "") from None
+        raise _explained(error, error.token.source if error.token else "") from None
     except Exception as error:
         # The library's filters leak what Python raises on odd values; one contact's must not
         # stop the others, and its text may quote the contact's data.

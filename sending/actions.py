@@ -112,7 +112,8 @@ def resolve_by_resending(mails: list[int]) -> int:
     """Gives uncertain mails (ids) back to the queue, to be sent with the same Message-ID and Date.
 
     They may arrive twice: a person decides this. The first try keeps counting against its account's
-    limit. Those of a cancelled campaign stay uncertain. Returns how many go out again.
+    limit. Those of a cancelled campaign stay uncertain. Returns how many are in the queue again, where the
+    dispatcher ends those to suppressed addresses.
     """
     return _resend({"mails": mails, "text": "Resolved: to be sent again."})
 
@@ -139,6 +140,23 @@ def told_not_cancelled(count: int) -> str:
         count,
     )
     return text % {"count": number(count)}
+
+
+def told_resent(mails: list[int], count: int) -> str:
+    """Of the mails that resolve_by_resending was given, and how many of them it gave back to the queue."""
+    back = QueuedEmail.objects.filter(IS_SUPPRESSED, pk__in=mails, status=Status.PENDING)
+    suppressed = min(count, back.count())
+    again = count - suppressed
+    text = ngettext("%(count)s email goes out again", "%(count)s emails go out again", again)
+    told = text % {"count": number(again)}
+    if not suppressed:
+        return told
+    text = ngettext(
+        "%(count)s ends as suppressed, and is not sent",
+        "%(count)s end as suppressed, and are not sent",
+        suppressed,
+    )
+    return f"{told}; {text % {'count': number(suppressed)}}"
 
 
 def told_left(count: int) -> str:

@@ -5,23 +5,23 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import InterfaceError, InternalError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from sending import drain
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 PATIENCE = 30.0  # seconds
-# What a database that can't be written to raises: it is gone, or full, or (InternalError, SQLSTATE 25006)
-# read-only since another one was promoted. A new connection finds the one that is the primary now.
-AWAY = (OperationalError, InterfaceError, InternalError)
+# What a database that can't be written to raises: it is gone, or full, or read-only since another one was
+# promoted (config/postgres). A new connection finds the one that is the primary now.
+AWAY = (OperationalError, InterfaceError)
 
 
 def patiently(write: Callable[[], Result]) -> Result:
     """Does it, again where the database is away or chose it as the victim of a deadlock.
 
-    For writes that may be done twice. Raises OperationalError when it stays away
-    for PATIENCE, or until the worker has to end; InternalError when it stays read-only.
+    For writes that may be done twice. Raises OperationalError when it stays away, or read-only, for
+    PATIENCE, or until the worker has to end.
     """
     give_up = time.monotonic() + PATIENCE
     pause = 0.1

@@ -51,6 +51,13 @@ def suppression_of(email: str) -> Suppression | None:
     return _of(email).first()
 
 
+def reasons(mails: Iterable[int]) -> dict[int, str]:
+    """Those of these mails (ids) whose address is suppressed, with the reason as it stands in a sentence."""
+    with connection.cursor() as cursor:
+        cursor.execute(REASONS, {"mails": list(mails)})
+        return {mail: Suppression.Reason(reason).label.lower() for mail, reason in cursor.fetchall()}
+
+
 def why_not_sent(mails: Iterable[QueuedEmail]) -> dict[int, str]:
     """Why those of these mails (by id) that wait will not be sent, and what becomes of them, in words.
 
@@ -60,15 +67,8 @@ def why_not_sent(mails: Iterable[QueuedEmail]) -> dict[int, str]:
     waiting = [mail.pk for mail in mails if mail.status in (Status.PENDING, Status.RETRY)]
     if not waiting:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(REASONS, {"mails": waiting})
-        reasons = {reason: _told(reason) for reason in Suppression.Reason.values}
-        return {mail: reasons[reason] for mail, reason in cursor.fetchall()}
-
-
-def _told(reason: str) -> str:
-    told = {"reason": Suppression.Reason(reason).label.lower()}
-    return _("will not be sent: %(reason)s, so it ends as suppressed when its turn comes") % told
+    text = _("will not be sent: %(reason)s, so it ends as suppressed when its turn comes")
+    return {mail: text % {"reason": reason} for mail, reason in reasons(waiting).items()}
 
 
 def search(suppressions: QuerySet[Suppression], words: str) -> QuerySet[Suppression]:

@@ -18,6 +18,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import SmtpAccount
 from accounts.words import moment, number, upcoming
+from sending import suppression
 from sending.campaign import campaign_model
 from sending.models import Pacing, QueuedEmail, SendLog
 
@@ -153,21 +154,27 @@ def tell(mails: Iterable[QueuedEmail]) -> dict[int, Told]:
         (row.queued_email_id, row.batch_id): row
         for row in SendLog.objects.filter(queued_email__in=[mail.pk for mail in mails])
     }
+    resent = [plan.mail for plan in known.values() if plan.next == Next.RESEND]
+    suppressed = suppression.reasons(resent) if resent else {}
     now = timezone.localtime()
     return {
-        mail.pk: _tell(mail, known.get(mail.pk), attempts.get((mail.pk, mail.batch_id)), now)
+        mail.pk: _tell(
+            mail, known.get(mail.pk), attempts.get((mail.pk, mail.batch_id)), suppressed.get(mail.pk, ""), now
+        )
         for mail in mails
     }
 
 
-def _tell(mail: QueuedEmail, plan: Plan | None, attempt: SendLog | None, now: datetime) -> Told:
+def _tell(
+    mail: QueuedEmail, plan: Plan | None, attempt: SendLog | None, suppressed: str, now: datetime
+) -> Told:
     assert mail.account is not None  # an uncertain mail has one: sending_queuedemail_claimed_is_whole
     return Told(
         since=plan.since if plan else None,
         phase=attempt.get_phase_display() if attempt else _("Not known"),
         last_word=mail.last_reply,
         looked=_looked(plan, now) if plan else "",
-        what_next=_what_next(mail, mail.account, plan, now) if plan else "",
+        what_next=_what_next(mail, mail.account, plan, suppressed, now) if plan else "",
     )
 
 
@@ -184,12 +191,14 @@ def _looked(plan: Plan, now: datetime) -> str:
     )
 
 
-def _what_next(mail: QueuedEmail, account: SmtpAccount, plan: Plan, now: datetime) -> str:
-    told = {"at": upcoming(plan.at, now)}
+def _what_next(mail: QueuedEmail, account: SmtpAccount, plan: Plan, suppressed: str, now: datetime) -> str:
+    told = {"at": upcoming(plan.at, now), "reason": suppressed}
     if plan.next == Next.FOUND:
         return _("Counts as sent %(at)s.") % told
     if plan.next == Next.LOOK:
         return _("Is looked for in the Sent folder %(at)s.") % told
+    if plan.next == Next.RESEND and suppressed:
+        return _("Is not sent: %(at)s it goes back to the queue and ends as suppressed (%(reason)s).") % told
     if plan.next == Next.RESEND:
         return _("Is sent again %(at)s.") % told
     return _why_a_person(mail, account, plan)

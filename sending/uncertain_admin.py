@@ -104,8 +104,8 @@ class UncertainEmailAdmin(ReadOnly):
             return self._ask(request, mails)
         count = actions.resolve_by_resending([mail.pk for mail in mails])
         self._remember(request, mails, _("To be sent again: a person decided so."))
-        told = ngettext("%(count)s email goes out again", "%(count)s emails go out again", count)
-        self.message_user(request, told % {"count": number(count)}, messages.SUCCESS)
+        told = actions.told_resent([mail.pk for mail in mails], count)
+        self.message_user(request, told, messages.SUCCESS)
         if left := len(mails) - count:
             self.message_user(request, actions.told_left(left), messages.WARNING)
         return None

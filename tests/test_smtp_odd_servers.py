@@ -121,14 +121,17 @@ def read_on(caller: socket.socket, heard: list[bytes]) -> None:
 
 @pytest.mark.parametrize("ends", ["hangs up", "reads on", "reads nothing"])
 @pytest.mark.parametrize(
-    ("answer", "code", "text"),
+    ("answer", "code", "enhanced_code", "text"),
     [
-        (TOO_BIG, 552, "Your message is too big"),
-        (b"250 taken\r\n", None, ""),
-        (b"552 5.3.4 no line end", None, ""),
+        (TOO_BIG, 552, "5.3.4", "Your message is too big"),
+        (b"552\r\n", 552, "", ""),
+        (b"250 taken\r\n", None, "", ""),
+        (b"552 5.3.4 no line end", None, "", ""),
     ],
 )
-def test_a_message_that_is_refused_before_its_end_fails_by_that_refusal(answer, code, text, ends):
+def test_a_message_that_is_refused_before_its_end_fails_by_that_refusal(
+    answer, code, enhanced_code, text, ends
+):
     heard: list[bytes] = [b""]
     is_over = threading.Event()
 
@@ -153,7 +156,7 @@ def test_a_message_that_is_refused_before_its_end_fails_by_that_refusal(answer, 
             assert not connection.is_open  # out of step
         is_over.set()
     assert (failed.value.phase, failed.value.code, failed.value.after_dot) == ("data", code, False)
-    assert failed.value.enhanced_code == ("5.3.4" if code else "")
+    assert failed.value.enhanced_code == enhanced_code
     assert text in failed.value.text
     assert not heard[0].endswith(b"\r\n.\r\n")
 

@@ -4,7 +4,7 @@ import pytest
 
 from campaigns import template_errors
 from campaigns.template_errors import KNOWN, TemplateError
-from campaigns.templating import validate
+from campaigns.templating import parse, render, validate
 
 # What is written, with the mistake in its second line, and what is told. The errors are the library's own.
 MISTAKES = {
@@ -28,6 +28,9 @@ MISTAKES = {
     "{% unless a %}x": "the tag {% unless %} is not closed: add {% endunless %}.",
     "{% raw %}x": "the tag {% raw %} is not closed: add {% endraw %}.",
     "{% comment %}x": "the tag {% comment %} is not closed: add {% endcomment %}.",
+    "{% case a %}x": "the tag {% case %} is not closed: add {% endcase %}.",
+    "{% case a %}{% when 1 %}x": "the tag {% case %} is not closed: add {% endcase %}.",
+    "{% if a %}{% case a %}{% when 1 %}x": "the tag {% case %} is not closed: add {% endcase %}.",
     "{% endif %}": "{% endif %} closes nothing: take it out, or add {% if %} before it.",
     "{% if a %}{% for x in y %}{% endif %}": (
         "{% endif %} can't stand before the tag {% for %} of line 2 is closed: add {% endfor %} before it."
@@ -50,6 +53,12 @@ MISTAKES = {
         "{% for x in y foo:1 %} is not complete: write it as in {% for item in items %}."
     ),
     "{% assign x %}": '{% assign x %} is not complete: write it as in {% assign greeting = "Hello" %}.',
+    "{% case city x %}{% endcase %}": "{% case city x %} is not complete: write it as in {% case city %}.",
+    "{% capture a b %}{% endcapture %}": (
+        "{% capture a b %} is not complete: write it as in {% capture greeting %}."
+    ),
+    "{% liquid if %}": "one of the tags in {% liquid if %} lacks something.",
+    "{% doc x %}{% enddoc %}": "{% doc x %} can't be read from “x” on: take that out, or mend it.",
     # Conditions
     "{% if a = b %}{% endif %}": "{% if a = b %} compares: write two equals signs, “==”.",
     "{% if a && b %}{% endif %}": "write “and” instead of “&” in {% if a && b %}.",
@@ -126,7 +135,15 @@ class _Spy:
         return sentence
 
 
-def test_what_is_not_in_the_table_is_told_in_the_parsers_words() -> None:
+def test_a_mistake_that_only_some_contacts_come_to_is_told_with_its_line_too() -> None:
+    template = parse("Hello\n{% if city %}{% break %}{% endif %}")
+    with pytest.raises(TemplateError) as told:
+        render(template, {"city": "Bonn"})
+    assert str(told.value) == "line 2: {% break %} belongs between {% for %} and {% endfor %}."
+
+
+def test_what_is_not_in_the_table_is_told_in_the_parsers_words(monkeypatch) -> None:
+    monkeypatch.setattr(template_errors, "KNOWN", ())
     with pytest.raises(TemplateError) as refused:
         validate("x\n{% doc x %}{% enddoc %}")
     assert str(refused.value) == "line 2: unexpected expression."

@@ -13,10 +13,12 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from campaigns.actions import cancel_campaign
-from sending import capacity
+from sending import capacity, uncertain
+from sending.dispatch import dispatch
 from sending.models import Batch, QueuedEmail, SendLog
 from sending.status import queue_status
-from tests.factories import make_account
+from sending.suppression import suppress
+from tests.factories import make_account, set_pace
 from tests.imap_fixtures import USER, imap_of
 from tests.queue_rows import make_queue, queued
 
@@ -111,6 +113,27 @@ def test_sending_again_asks_first_and_then_does_it(admin_client, mails):
     response = act(admin_client, "send_again", *mails[:2], confirmed="yes")
     assert said(response) == ["2 emails go out again"]
     assert states(*mails) == ["pending", "pending", "uncertain"]
+
+
+def test_what_is_said_of_one_whose_address_is_suppressed_comes_true(admin_client):
+    account = make_account("a3", when_unproven="resend")
+    mail, other = make_uncertain(account, 2)
+    suppress(mail.email.upper(), "unsubscribed")
+    told = uncertain.tell([mail, other])
+    ending = "it goes back to the queue and ends as suppressed (unsubscribed)."
+    assert told[mail.pk].what_next.endswith(ending)
+    assert told[other.pk].what_next.startswith("Is sent again ")
+    response = act(admin_client, "send_again", mail, other, confirmed="yes")
+    assert said(response) == ["1 email goes out again; 1 ends as suppressed, and is not sent"]
+    set_pace()
+    Batch.objects.update(created=Now() - timedelta(seconds=10))  # else the next one is not due
+    dispatch()
+    assert states(mail, other) == ["suppressed", "sending"]
+
+
+def test_the_command_tells_of_suppressed_ones_too(mails):
+    suppress(mails[0].email, "bounced")
+    assert run("--resend", mails[0].email) == "0 emails go out again; 1 ends as suppressed, and is not sent\n"
 
 
 def test_mails_of_a_cancelled_campaign_are_not_sent_again_and_it_is_said(admin_client, mails):

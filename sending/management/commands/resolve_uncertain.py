@@ -46,8 +46,9 @@ class Command(BaseCommand):
         if not (options["campaign"] or options["addresses"] or options["all"]):
             raise CommandError("Say which: name addresses, --campaign NAME, or --all.")
         resolve, told_left = HOW[how]
-        count = resolve([mail.pk for mail in mails])
-        said = _told(count, how)
+        chosen = [mail.pk for mail in mails]
+        count = resolve(chosen)
+        said = actions.told_resent(chosen, count) if how == "resend" else _told(count, how)
         if left := len(mails) - count:
             said += f"; {told_left(left)}"
         return said
@@ -93,8 +94,6 @@ def _row(mail: QueuedEmail, told: uncertain.Told) -> dict[str, Any]:
 def _told(count: int, how: str) -> str:
     if how == "sent":
         told = ngettext("%(count)s email counts as sent", "%(count)s emails count as sent", count)
-    elif how == "cancel":
-        told = ngettext("%(count)s email is cancelled", "%(count)s emails are cancelled", count)
     else:
-        told = ngettext("%(count)s email goes out again", "%(count)s emails go out again", count)
+        told = ngettext("%(count)s email is cancelled", "%(count)s emails are cancelled", count)
     return told % {"count": number(count)}
