@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.checking import Check
 from accounts.models import SmtpAccount
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.words import moment, number
@@ -117,13 +116,13 @@ def unproven_accounts(campaign: Campaign) -> list[SmtpAccount]:
     return list(_chosen(campaign).usable().filter(unproven))
 
 
-def log_ins(checks: Iterable[tuple[SmtpAccount, Check]]) -> Iterator[Finding]:
-    """What checks of their connections say of the accounts of a campaign."""
+def log_ins(checks: Iterable[tuple[SmtpAccount, bool, str]]) -> Iterator[Finding]:
+    """What checks of their connections say of accounts: whether each works, and the text."""
     fine = 0
-    for account, check in checks:
-        if not check.ok:
-            yield Finding(Level.WARNING, f"{account}: {check}")
-        fine += check.ok
+    for account, works, text in checks:
+        if not works:
+            yield Finding(Level.WARNING, f"{account}: {text}")
+        fine += works
     if fine:
         text = ngettext("%(count)s account can log in.", "%(count)s accounts can log in.", fine)
         yield Finding(Level.FINE, text % {"count": number(fine)})

@@ -1,6 +1,7 @@
 """The page before a campaign is sent: who gets it, what would go wrong, when it is done; then one button."""
 
 import hashlib
+import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.checking import check_accounts, patience
+from accounts.models import SmtpAccount
 from campaigns import preflight
 from campaigns.models import Campaign
 from campaigns.preflight import Finding, Level, Preflight
@@ -30,6 +32,8 @@ LEVELS = {
     Level.FINE: (_lazy("Fine"), "good"),
 }
 FINDINGS = "admin/campaigns/campaign/findings.html"
+ANSWERS = "log_ins"  # in the session
+FRESH = 600  # seconds for which an answer holds
 MOST_DAYS = 21  # in the chart; a longer one says nothing more
 
 
@@ -66,8 +70,29 @@ def log_ins_view(model_admin: Any, request: HttpRequest, pk: int) -> HttpRespons
     campaign = get_object_or_404(Campaign, pk=pk)
     if not model_admin.has_send_permission(request):
         raise PermissionDenied
-    checks = check_accounts(preflight.unproven_accounts(campaign), by=request.user.get_username())
-    return render(request, FINDINGS, {"findings": _told(preflight.log_ins(checks))})
+    accounts = preflight.unproven_accounts(campaign)
+    answers = _answers(request, accounts)
+    log_ins = [(account, *answers[_connection(account)][1:]) for account in accounts]
+    return render(request, FINDINGS, {"findings": _told(preflight.log_ins(log_ins))})
+
+
+def _answers(request: HttpRequest, accounts: list[SmtpAccount]) -> dict[str, Any]:
+    """What these accounts answer, or have answered this person lately: providers mind many log-ins.
+
+    By the account's connection, so that one that was mended is asked again: [when, whether it works, text].
+    """
+    old = request.session.get(ANSWERS, {})
+    answers = {key: answer for key, answer in old.items() if answer[0] > time.time() - FRESH}
+    new = [account for account in accounts if _connection(account) not in answers]
+    for account, check in check_accounts(new, by=request.user.get_username()):
+        answers[_connection(account)] = [time.time(), check.ok, str(check)]
+    request.session[ANSWERS] = answers
+    return answers
+
+
+def _connection(account: SmtpAccount) -> str:
+    parts = account.pk, account.email, account.host, account.port, account.security, account.username
+    return hashlib.sha256(repr((*parts, account.password.ciphertext)).encode()).hexdigest()
 
 
 def _send(model_admin: Any, request: HttpRequest, campaign: Campaign) -> HttpResponse:

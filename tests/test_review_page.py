@@ -157,6 +157,32 @@ def test_accounts_that_have_sent_nothing_lately_are_asked_whether_they_can_log_i
     assert "paused" not in answer
 
 
+def test_an_account_that_answered_is_not_asked_again_until_its_connection_is_another_one(draft):
+    SmtpAccount.objects.all().delete()
+    client = log_in("Sender")
+
+    def ask() -> str:
+        url = reverse("admin:campaigns_campaign_log_ins", args=[draft.pk])
+        return client.post(url).content.decode()
+
+    log_ins = []
+
+    def script(phase, login, rcpt):
+        log_ins.extend([login] if phase == "auth" else [])
+
+    with LocalSmtpServer({"me": "secret"}) as server:
+        server.script = script
+        account = make_account("one", port=server.port, username="me", password="old")
+        answers = [ask(), ask()]
+        assert all("does not accept user name" in answer for answer in answers)
+        assert log_ins == ["me"]
+        account.password = "secret"
+        account.save()
+        assert "1 account can log in." in ask()
+        assert "1 account can log in." in ask()
+        assert log_ins == ["me", "me"]
+
+
 @pytest.mark.parametrize("role", ["Viewer", "Editor", "Account manager"])
 def test_only_who_may_send_has_accounts_log_in(draft, role):
     client = log_in(role)
