@@ -34,6 +34,7 @@ from campaigns import (
 from campaigns import contact_admin as contact_admin  # registers contacts and lists
 from campaigns.actions import Refused
 from campaigns.attachments import AttachmentInline
+from campaigns.deletion import PlainDeletion
 from campaigns.models import Campaign
 from campaigns.moving import Moving
 from campaigns.preview import MESSAGE_FIELDS
@@ -45,7 +46,7 @@ PROGRESS = ("pending", "sending", "retry", "uncertain", "sent", "failed", "cance
 
 
 @admin.register(Campaign)
-class CampaignAdmin(Moving, overview.Overview, admin.ModelAdmin):
+class CampaignAdmin(Moving, overview.Overview, PlainDeletion):
     """What can be changed when: the lists while it is a draft (its recipients are queued then), the
     message while it is a draft or paused, accounts and start time until it is cancelled."""
 

@@ -18,6 +18,7 @@ from accounts.columns import moment_column
 from accounts.words import number
 from campaigns import contact_actions
 from campaigns.contact_forms import ContactForm, ListActionForm, MembershipFormSet
+from campaigns.deletion import PlainDeletion
 from campaigns.import_admin import may_import
 from campaigns.models import Contact, ContactList
 from sending import lookup, suppression
@@ -29,7 +30,7 @@ MOST_MAILS = 200  # of one person's history
 MEMBERS = ContactList.contacts.through
 
 
-class ImportLinkMixin(admin.ModelAdmin):
+class ImportLinkMixin(PlainDeletion):
     """Tells the list of objects whether to show the link to the import, and whether there is nothing yet."""
 
     def changelist_view(
@@ -221,7 +222,8 @@ class ContactListAdmin(ImportLinkMixin):
             (reverse("admin:campaigns_campaign_change", args=[campaign.pk]), campaign)
             for campaign in contact_list.campaigns.all()
         )
-        return format_html_join(", ", '<a href="{}">{}</a>', links) or gettext("none")
+        told = format_html_join(", ", '<a href="{}">{}</a>', links)
+        return format_html("<span>{}</span>", told or gettext("none"))
 
     @admin.display(description=_("what you can do"))
     def shortcuts(self, contact_list: ContactList) -> str:

@@ -6,7 +6,7 @@ from django.db import connection
 from django.urls import reverse
 
 from campaigns import contact_actions
-from campaigns.models import Contact, ContactList
+from campaigns.models import Attachment, Contact, ContactList
 from sending.models import QueuedEmail, SendLog, Suppression
 from tests import queue_rows
 from tests.factories import make_account, make_campaign, make_list
@@ -285,3 +285,17 @@ def test_one_persons_page_tells_every_mail_with_account_time_reply_and_attempts(
     for told in ("Spring", "gmail", "Attempt 1", "450", "Try later", "Refused for the moment", "OK queued"):
         assert told in page
     assert page.index("Try later") < page.index("OK queued")
+
+
+def test_before_it_is_deleted_its_lists_are_not_named_as_rows_of_a_table(admin_client):
+    everybody = make_list(1)
+    contact = everybody.contacts.get()
+    campaign = make_campaign(everybody)
+    Attachment.objects.create(campaign=campaign, filename="a.pdf", content_type="text/plain", content=b"x")
+    for model, one in (("contact", contact), ("contactlist", everybody), ("campaign", campaign)):
+        page = admin_client.get(reverse(f"admin:campaigns_{model}_delete", args=[one.pk])).content.decode()
+        assert "relationship" not in page
+        assert str(one) in page
+    assert "a.pdf" in page
+    admin_client.post(reverse("admin:campaigns_contact_delete", args=[contact.pk]), {"post": "yes"})
+    assert not Contact.objects.exists()
