@@ -94,7 +94,7 @@ class CampaignAdmin(Moving, overview.Overview, PlainDeletion):
 
         self._each(request, campaigns, cancel)
 
-    @admin.action(description=_lazy("Retry failed emails"), permissions=["send"])
+    @admin.action(description=_lazy("Send failed again"), permissions=["send"])
     def retry(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def retry(campaign: Campaign) -> str:
             return actions.told_retried(campaign, actions.retry_failed(campaign))
@@ -220,6 +220,9 @@ class CampaignAdmin(Moving, overview.Overview, PlainDeletion):
     ) -> HttpResponse:
         """With what stands beside the form. Without "Save and add another", to have room for the buttons."""
         campaign = context.get("original")
+        for inline in context["inline_admin_formsets"] if context["errors"] else ():
+            if told := attachments.not_kept(inline.formset):
+                self.message_user(request, told, messages.WARNING)
         context["show_save_and_add_another"] = False
         context["may_send"] = self.has_send_permission(request)
         context["is_being_queued"] = bool(campaign and queueing.at_work(campaign))

@@ -21,6 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from campaigns import files
@@ -74,6 +75,23 @@ def _size(form: Any) -> int:
         return 0
     uploaded = given.get("file")
     return uploaded.size if uploaded else getattr(form.instance, "size", 0)
+
+
+def not_kept(formset: Any) -> str:
+    """What to do about files that were sent with a form that comes back for a mistake, or "" without any.
+
+    A browser sends them once: the form shows no sign of them, and would be saved without them.
+    """
+    given = [getattr(form, "cleaned_data", {}) for form in formset.forms]
+    names = [one["file"].name for one in given if one.get("file") and not one.get("DELETE")]
+    if not names:
+        return ""
+    told = ngettext(
+        "This file has to be chosen again: %(names)s",
+        "These files have to be chosen again: %(names)s",
+        len(names),
+    )
+    return told % {"names": ", ".join(names)}
 
 
 class AttachmentInline(admin.TabularInline):

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from campaigns.models import Attachment, Campaign, ContactList
@@ -213,3 +214,52 @@ def test_the_pages_of_a_campaign_are_accessible_in_every_state(page, campaign):
     page.get_by_role("button", name="Send test").click()
     page.locator("#test-result .sentence").wait_for()
     assert_accessible_in_every_look(page)
+
+
+def test_a_session_that_ends_while_one_writes_takes_nothing_of_what_is_typed(page, campaign):
+    page.goto(change_url(campaign))
+    letter(page).get_by_text("Dear Person1").wait_for()
+    user = get_user_model().objects.get()
+    user.set_password("once more")  # ends the session that the page has
+    user.save()
+    page.locator("#id_html").fill("<p>Typed for an hour</p>")
+    page.get_by_text("You are logged out.").wait_for()
+    page.get_by_role("button", name="Save", exact=True).click()
+    assert page.locator("#id_html").input_value() == "<p>Typed for an hour</p>"
+    assert_accessible_in_every_look(page)
+
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="Log in in another tab").click()
+    popup.value.get_by_label("Username").fill("maria")
+    popup.value.get_by_label("Password").fill("once more")
+    popup.value.get_by_role("button", name="Log in").click()
+    popup.value.get_by_role("heading", name="Dashboard").wait_for()
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text("was changed successfully").wait_for()
+    campaign.refresh_from_db()
+    assert campaign.html == "<p>Typed for an hour</p>"
+
+
+def test_the_list_asks_before_it_sends_or_cancels(page, campaign):
+    page.goto(reverse("admin:campaigns_campaign_changelist"))
+    page.locator(".action-select").check()
+    asked = []
+
+    def refuse(dialog):
+        asked.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", refuse)
+    for action in ("send", "cancel"):
+        page.get_by_label("Action:").select_option(action)
+        page.locator("button[name=index]").click()
+    assert asked == [
+        "Send the chosen campaigns now, without the review?",
+        "What waits will never be sent. Cancel the chosen campaigns for good?",
+    ]
+    campaign.refresh_from_db()
+    assert campaign.status == "draft"
+    page.get_by_label("Action:").select_option("pause")
+    page.locator("button[name=index]").click()
+    page.locator(".messagelist").wait_for()
+    assert len(asked) == 2

@@ -96,3 +96,12 @@ def test_the_page_shows_sizes_without_reading_the_files(
     assert "2.0\xa0KB" in response.content.decode()
     read = [one["sql"] for one in queries if '"campaigns_attachment"."content",' in one["sql"]]
     assert read == []
+
+
+def test_files_that_a_mistake_elsewhere_lost_are_named(admin_client: Client, campaign: Campaign) -> None:
+    files = upload("a.pdf"), upload("huge.pdf", 10 * MEBIBYTE + 1), upload("b.pdf")
+    page = save(admin_client, campaign, *files).content.decode()
+    assert "These files have to be chosen again: a.pdf, b.pdf" in page
+    page = save(admin_client, campaign, upload("c.pdf"), subject="").content.decode()
+    assert "This file has to be chosen again: c.pdf" in page
+    assert "chosen again" not in save(admin_client, campaign, subject="").content.decode()

@@ -6,6 +6,7 @@ const frames = preview.querySelector('[data-part="frame"]');
 const find = document.getElementById("preview-find");
 const fields = document.getElementById("merge-fields");
 const testForm = document.getElementById("test-form");
+const loggedOut = document.getElementById("logged-out");
 const PARTS = ["subject", "html", "text"];
 const TYPING = 400; // milliseconds without a key until it is shown
 const PAPER = 640; // pixels: as wide as most mails are made for
@@ -29,14 +30,33 @@ function typed(more = {}) {
   return data;
 }
 
-// The server's answer; null where another question was asked meanwhile.
+// Takes over the token of who has logged in anew in another tab; false while nobody has.
+async function renew() {
+  const response = await fetch(location.href).catch(() => null);
+  if (!response?.ok || response.redirected) return false;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  const { value } = page.querySelector('[name="csrfmiddlewaretoken"]');
+  for (const input of document.querySelectorAll('[name="csrfmiddlewaretoken"]')) input.value = value;
+  return true;
+}
+
+async function post(url, data, signal) {
+  const response = await fetch(url, { method: "POST", body: data, signal });
+  if (response.status !== 403 || !(await renew())) return response;
+  data.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
+  return fetch(url, { method: "POST", body: data, signal });
+}
+
+// The server's answer; null where another question was asked meanwhile, or the session has ended: the page
+// then stays, since what is typed stands nowhere else.
 const asking = {};
 async function ask(url, data) {
   asking[url]?.abort();
   const mine = (asking[url] = new AbortController());
   try {
-    const response = await fetch(url, { method: "POST", body: data, signal: mine.signal });
-    if (response.redirected) location.reload(); // the session has ended: this leads to the log-in page
+    const response = await post(url, data, mine.signal);
+    loggedOut.hidden = !response.redirected;
+    if (response.redirected) return null;
     if (!response.ok) throw new Error(response.statusText);
     return await response.text();
   } catch (error) {
@@ -175,6 +195,15 @@ fields?.addEventListener("click", (event) => {
   if (text) insert(text);
 });
 testForm?.addEventListener("submit", sendTest);
+form.addEventListener("submit", async (event) => {
+  if (loggedOut.hidden) return;
+  event.preventDefault();
+  if (!(await renew())) return loggedOut.scrollIntoView({ block: "center" });
+  loggedOut.hidden = true;
+  form.requestSubmit(event.submitter);
+});
+// Who comes back after hours learns it before typing more.
+document.addEventListener("visibilitychange", () => document.hidden || show());
 new ResizeObserver(scale).observe(frames);
 show();
 showFields();
