@@ -112,6 +112,22 @@ def resume_account(account_id: int, by: str = "") -> None:
     logger.info("Account %s resumed", account_id)
 
 
+def pause_refused_account(account: SmtpAccount, reason: str) -> bool:
+    """Stops sending through an account whose log-in was just refused, until it is mended.
+
+    Returns whether it could have sent until now: nothing changes where it is paused or disabled, or where
+    its connection is another one by now than that account was read with.
+    """
+    read = {name: getattr(account, name) for name in ("host", "port", "security", "username", "password")}
+    shown = reason[:LONGEST_REASON]
+    same = SmtpAccount.objects.usable().filter(pk=account.pk, **read)
+    if not same.update(pause_reason=shown, paused_until=None):
+        return False
+    account.pause_reason, account.paused_until = shown, None
+    logger.warning("Account %s paused until it is mended: its log-in was refused", account.pk)
+    return True
+
+
 def resume_mended_account(account: SmtpAccount, by: str = "") -> bool:
     """Lets an account send again that was paused until mended, for it has just proved to work.
 

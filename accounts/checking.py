@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import timeouts
-from accounts.actions import resume_mended_account
+from accounts.actions import pause_refused_account, resume_mended_account
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
@@ -35,7 +35,7 @@ class Check:
     """ok, or the phase that failed, what is wrong and how to mend it. resumed: its pause is over.
 
     sent_folder: the name of the Sent folder; unread: why it can't be read. Both empty where the account has
-    no IMAP host. ok is about sending alone.
+    no IMAP host. ok is about sending alone. is_refused: the server has refused the log-in for good.
     """
 
     ok: bool
@@ -45,6 +45,7 @@ class Check:
     resumed: bool = False
     sent_folder: str = ""
     unread: str = ""
+    is_refused: bool = False
 
     def __str__(self) -> str:
         return " ".join(filter(None, (self.lead, self.rest)))
@@ -60,6 +61,8 @@ class Check:
         said = [self.cure]
         if self.resumed:
             said.append(str(_("The account sends again.")))
+        if self.is_refused:
+            said.append(str(_("Nothing goes out through it until a check works.")))
         if self.sent_folder:
             told = {"folder": self.sent_folder}
             said.append(_("Uncertain mail is looked for in its folder “%(folder)s”.") % told)
@@ -161,7 +164,8 @@ def check_account(account: SmtpAccount, by: str = "") -> Check:
 
     Takes at most about SMTP_TIMEOUT seconds for each of the two.
 
-    Where that works, an account that was paused until mended sends again.
+    Where that works, an account that was paused until mended sends again; one whose log-in is refused is
+    paused until it is mended.
     """
     return check_accounts([account], by)[0][1]
 
@@ -174,10 +178,14 @@ def check_accounts(accounts: Iterable[SmtpAccount], by: str = "") -> list[tuple[
     accounts = list(accounts)
     with ThreadPoolExecutor(AT_A_TIME) as pool:
         checks = list(pool.map(partial(_converse, translation.get_language()), accounts))
-    return [
-        (account, replace(check, resumed=check.ok and resume_mended_account(account, by)))
-        for account, check in zip(accounts, checks, strict=True)
-    ]
+    return [(account, _follow(account, check, by)) for account, check in zip(accounts, checks, strict=True)]
+
+
+def _follow(account: SmtpAccount, check: Check, by: str) -> Check:
+    """Lets the account send again, or no more, as the check says."""
+    if check.is_refused:
+        pause_refused_account(account, f"{check.problem} {check.cure}")
+    return replace(check, resumed=check.ok and resume_mended_account(account, by))
 
 
 def patience(accounts: int) -> int:
@@ -239,4 +247,5 @@ def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:
         "ports": CHECK_PORTS,
     }
     problem, cure = (str(said).format(**words).strip() for said in (cause.problem, cause.cure))
-    return Check(False, failure.phase, problem, cure)
+    is_refused = failure.phase == Phase.AUTH and failure.code is not None and failure.code >= 500
+    return Check(False, failure.phase, problem, cure, is_refused=is_refused)

@@ -55,8 +55,10 @@ class Checked:
 
     @property
     def is_contradicted(self) -> bool:
-        """Whether nothing holds it and yet it can't send: then only the check's word is to be shown."""
-        return self.check is not None and not self.check.ok and self.standing.tone == "good"
+        """Whether only the check's word is to be shown: it can't send though nothing held it until then."""
+        if self.check is None or self.check.ok:
+            return False
+        return self.check.is_refused or self.standing.tone == "good"
 
     @property
     def steps(self) -> list[Step]:

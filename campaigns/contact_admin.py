@@ -113,7 +113,7 @@ class ContactAdmin(ImportLinkMixin):
         contact = self._chosen(request, pk, "sending.add_suppression")
         if suppression.suppress(contact.email, Suppression.Reason.MANUAL, source=str(request.user)):
             self.log_change(request, contact, gettext("Suppressed"))
-        self.message_user(request, gettext("%s gets no more mail.") % contact.email, messages.SUCCESS)
+        self.message_user(request, gettext("No more mail goes to %s.") % contact.email, messages.SUCCESS)
         return _to_contact(contact)
 
     def unsuppress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -121,7 +121,7 @@ class ContactAdmin(ImportLinkMixin):
         contact = self._chosen(request, pk, "sending.delete_suppression")
         if suppression.unsuppress(contact.email):
             self.log_change(request, contact, gettext("Taken off the suppression list"))
-        told = gettext("%s may get mail again: what waits for it in the queue goes out.") % contact.email
+        told = gettext("Mail may go to %s again: what waits for it in the queue goes out.") % contact.email
         self.message_user(request, told, messages.SUCCESS)
         return _to_contact(contact)
 

@@ -102,7 +102,7 @@ def _send(model_admin: Any, request: HttpRequest, campaign: Campaign) -> HttpRes
     with transaction.atomic():
         campaign = Campaign.objects.select_for_update(of=("self",)).get(pk=campaign.pk)
         if request.POST.get("seen") != version(campaign):
-            problem = _("It was changed after you looked: look again, then send it.")
+            problem = _("It was changed, or sent, after you looked: look again.")
         elif not preflight.preflight(campaign).is_ready:
             problem = _("Something has to be mended first: see below.")
         else:

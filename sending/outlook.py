@@ -5,10 +5,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import OuterRef, Subquery
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from sending import forecast, last_hours
-from sending.models import Pacing
+from sending.campaign import campaign_model
+from sending.models import Pacing, QueuedEmail
 from sending.status import OPEN, STATES
 from sending.waiting import LIMITS
 
@@ -63,7 +66,19 @@ def _finish(
 ) -> dict[int, datetime]:
     """When each campaign that goes out will be finished, as far as can be foreseen."""
     waiting = foreseen_campaigns(campaigns)
-    return dict(foresee(status, waiting, rates, now).finish)
+    finish = foresee(status, waiting, rates, now).finish
+    retries = _last_retries([one["id"] for one in campaigns if one["retry"]])
+    return {campaign: max(at, retries.get(campaign, at)) for campaign, at in finish.items()}
+
+
+def _last_retries(campaigns: list[int]) -> dict[int, datetime]:
+    """When the last retry of each of these campaigns (ids) that waits for one is due."""
+    if not campaigns:
+        return {}
+    retries = QueuedEmail.objects.filter(campaign=OuterRef("pk"), status=QueuedEmail.Status.RETRY)
+    last = Subquery(retries.order_by("-next_attempt_at").values("next_attempt_at")[:1])
+    found = campaign_model().objects.filter(pk__in=campaigns).order_by().annotate(at=last)
+    return {pk: timezone.localtime(at) for pk, at in found.values_list("pk", "at") if at}
 
 
 def foreseen_campaigns(campaigns: Iterable[dict[str, Any]]) -> list[forecast.Campaign]:

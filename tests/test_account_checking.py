@@ -290,3 +290,32 @@ def test_an_address_that_the_log_in_may_not_use_is_told():
         checked = check(server.port)
     assert not checked.ok
     assert "does not let this account send from its address" in checked.problem
+
+
+def test_an_account_whose_log_in_is_refused_rests_until_a_check_works():
+    with LocalSmtpServer({"me": PASSWORD}) as server:
+        account = make_account(port=server.port, username="me", password="old")
+        refused = check_account(account)
+        assert str(refused).endswith("Nothing goes out through it until a check works.")
+        account.refresh_from_db()
+        assert (account.is_paused, account.paused_until) == (True, None)
+        assert "does not accept user name “me”" in account.pause_reason
+        account.password = PASSWORD
+        account.save()
+        assert check_account(account).resumed
+    account.refresh_from_db()
+    assert not account.is_paused
+
+
+def test_a_refusal_of_a_password_that_was_changed_meanwhile_pauses_nothing():
+    with LocalSmtpServer({"me": PASSWORD}) as server:
+        account = make_account(port=server.port, username="me", password="old")
+        SmtpAccount.objects.update(password="another")  # after it was read
+        found = check_account(account)
+    assert found.is_refused
+    assert not SmtpAccount.objects.get().is_paused
+
+
+def test_an_account_that_can_not_be_reached_goes_on_as_it_was():
+    check(unused_port())
+    assert not SmtpAccount.objects.get().is_paused

@@ -178,7 +178,7 @@ def test_check_account_without_address_checks_all_and_fails_when_one_does():
     assert refused.value.returncode == 1
     assert out.getvalue().splitlines() == [
         "FAILED  bad@sender.example: 127.0.0.1 does not accept user name “me” with this password. "
-        "Enter the right ones.",
+        "Enter the right ones. Nothing goes out through it until a check works.",
         "ok      good@sender.example: The connection works.",
     ]
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import SmtpAccount
+from accounts.words import moment
 from campaigns.models import Campaign
 from sending.models import Heartbeat, QueuedEmail, SendLog, TestMail
 from tests.factories import make_account, make_list, make_user, set_pace
@@ -223,6 +224,16 @@ def test_a_campaign_that_goes_out_tells_its_rate_and_when_it_will_be_finished(st
     beat()
     page = words(get(staff_client))
     assert "3 in the last hour · finished about" in page
+
+
+def test_a_campaign_is_not_finished_before_its_last_retry(staff_client):
+    beat()
+    campaign, account = queued("Spring"), make_account(daily_limit=100)
+    make_sent(campaign, account, 3)
+    at = timezone.localtime() + timedelta(days=3)
+    make_queue(campaign, "retry", 1, account, next_attempt_at=at - timedelta(days=1))
+    make_queue(campaign, "retry", 1, account, next_attempt_at=at)
+    assert f"finished about {moment(at)}" in words(get(staff_client))
 
 
 def test_it_tells_the_last_48_hours_and_failures_by_class(staff_client):

@@ -36,6 +36,7 @@ from config.environment import POSTGRES_DATA  # noqa: E402
 from config.processes import database_url, launch, wait_until  # noqa: E402
 from config.standby import Pair  # noqa: E402
 from sending import uncertain  # noqa: E402
+from sending.actions import set_pacing  # noqa: E402
 from sending.models import Heartbeat, QueuedEmail  # noqa: E402
 from sending.status import queue_status  # noqa: E402
 
@@ -151,7 +152,8 @@ class Run:
             log.write(f"{datetime.now(UTC):%T} {fault.kind}{'' if is_done else ': nothing to hit'}\n")
 
     def _come_to_rest(self) -> None:
-        """The server behaves, all clocks are right: what can be sent is sent."""
+        """The server behaves, all clocks are right, the pace is quick: what can be sent is sent."""
+        database.patiently(lambda: set_pacing(**scene.PACE))
         for cluster in [c for c in self.fleet.clusters if not c.clock.is_right]:
             self.fleet.end(cluster)
         while not self.fleet.clusters:

@@ -28,6 +28,11 @@ ZONES = ("Europe/Berlin", "Pacific/Auckland", "America/New_York")
 PASSWORD = "chaos"  # noqa: S105 - of a server on loopback
 TEXT = "Dear {{ first_name }}, your share is {{ 100 | divided_by: share }}."
 DAY = timedelta(hours=24)
+# At the beginning, and once all faults are over: the knobs that a fault turned may need hours for the rest.
+PACE: dict[str, Any] = {
+    "batch_size": 25, "batch_interval": 0.2, "delay": 0.01, "jitter": 0.01, "retry_interval": 1,
+    "max_retries": 3,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -95,10 +100,7 @@ def build(options: Options, boxes: list[Mailbox], port: int, imap_port: int | No
         )  # fmt: skip
     _make_history(options, boxes, log)
     draw = random.Random(f"{options.seed} scene")  # noqa: S311
-    set_pacing(
-        batch_size=25, batch_interval=0.2, delay=0.01, jitter=0.01, retry_interval=1, max_retries=3,
-        scope=draw.choice(["all", "account"]),
-    )  # fmt: skip
+    set_pacing(**PACE, scope=draw.choice(["all", "account"]))
     return sum(actions.queue_campaign(campaign) for campaign in _write_campaigns(options, draw))
 
 
