@@ -334,3 +334,13 @@ class TestList:
     def test_the_campaign_itself_leads_to_its_page(self, admin_client, three) -> None:
         change = reverse("admin:campaigns_campaign_change", args=[three["over"].pk])
         assert url(three["over"]) in admin_client.get(change).content.decode()
+
+
+def test_who_joined_its_lists_later_is_a_click_away_for_who_may_send(client, campaign):
+    review = reverse("admin:campaigns_campaign_review", args=[campaign.pk])
+    for role, may_send in (("Sender", True), ("Viewer", False)):
+        client.force_login(make_user(role, name=role))
+        assert (review in client.get(url(campaign)).content.decode()) == may_send
+    actions.pause_campaign(campaign)
+    client.force_login(make_user("Sender", name="another"))
+    assert review not in client.get(url(campaign)).content.decode()
