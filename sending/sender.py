@@ -94,11 +94,8 @@ class _Sender:
         self.effects.heed(ledger.stopped(self.hold))
         self.effects.heed_limits()
         letters = compose(self.mails)
-        if self.spacing.longest:  # the first mail may have to wait, too
-            asked = steady_time()
-            if not ledger.renew(self.hold):
-                return False
-            self.lease_ends = asked + self.hold.lease
+        if self.spacing.longest and not self._renew_lease():  # the first mail may have to wait, too
+            return False
         try:
             pause = 0.0
             for mail in self.mails:
@@ -121,6 +118,13 @@ class _Sender:
             return self.effects.is_ours
         finally:
             self._close_connections()
+
+    def _renew_lease(self) -> bool:
+        asked = steady_time()
+        if not ledger.renew(self.hold):
+            return False
+        self.lease_ends = asked + self.hold.lease
+        return True
 
     def _close_connections(self) -> None:
         with suppress(drain.Cut):
@@ -153,6 +157,8 @@ class _Sender:
         if stopped is None:
             return False
         self.effects.heed(stopped)
+        if steady_time() - asked >= LONG_WAIT and not self._renew_lease():  # the next mail needs all of it
+            return False
         return self.effects.is_ours
 
     def _attempt(self, mail: QueuedEmail, letter: Letter | ComposeError) -> Attempt:

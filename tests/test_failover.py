@@ -11,10 +11,10 @@ from urllib.error import HTTPError
 from urllib.parse import quote
 
 import pytest
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from campaigns import actions
-from config import standby
+from config import embedded_postgres, standby
 from config.chaos.database import patiently
 from config.demo.processes import free_port
 from config.demo.smtp_server import LocalSmtpServer
@@ -26,6 +26,7 @@ from tests.batches import accounts_at, assert_nothing_lost_or_doubled, people, r
 from tests.batches import states as states_in_order
 from tests.cluster import another_server, wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
+from tests.silent_network import SilentNetwork
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance, pytest.mark.timeout(180)]
 
@@ -59,10 +60,24 @@ def pair(servers, transactional_db):
 
 
 @pytest.fixture
-def url(servers):
+def network(pair):
+    """Between us and the primary."""
+    with SilentNetwork.to(f"{host_of(pair.primary)}/.s.PGSQL.5432") as network:
+        yield network
+
+
+@pytest.fixture
+def url(servers, request):
     """DATABASE_URL as docs/running.md has it: hosts separated by commas."""
-    hosts = ",".join(quote(host, safe="") for host in servers[1].split(","))
-    return f"postgres://{SUPERUSER}@{hosts}/{DATABASE}"
+    hosts = servers[1].split(",")
+    if "network" in request.fixturenames:
+        pair, network = (request.getfixturevalue(name) for name in ("pair", "network"))
+        hosts = [network.host, host_of(pair.standby)]
+    return f"postgres://{SUPERUSER}@{','.join(quote(host, safe='') for host in hosts)}/{DATABASE}"
+
+
+def host_of(data):
+    return embedded_postgres.start(data)["HOST"]
 
 
 @pytest.fixture
@@ -135,6 +150,22 @@ def test_a_campaign_goes_on_at_the_standby_nothing_lost_and_nothing_twice(
     pair.promote()
     wait_for(is_over)
     assert_nothing_lost_or_doubled(server)
+    wait_for(lambda: healthz() == (200, True), what="the web server at the new primary")
+
+
+def test_a_primary_whose_network_falls_silent_is_given_up_for_its_standby(
+    server, pair, network, url, healthz, start_cluster
+):
+    """No connection is refused or ended. The primary lives on, but nobody hears of it."""
+    begin(server, start_cluster, url)
+    wait_for(lambda: healthz() == (200, True), what="the web server")
+    network.fall_silent()
+    pair.promote()
+    connection.close()
+    connection.settings_dict["HOST"] = host_of(pair.primary)  # this test hears the old one, too
+    wait_for(is_over)
+    assert_nothing_lost_or_doubled(server)
+    assert set(QueuedEmail.objects.values_list("attempts", flat=True)) == {1}  # the wait cost none
     wait_for(lambda: healthz() == (200, True), what="the web server at the new primary")
 
 
