@@ -35,6 +35,9 @@ class SmtpFailure(Exception):
     the server, so the message may have been accepted.
     """
 
+    # The server ended a session that had served mails before this one was begun: a new one may take it.
+    ends_session = False
+
     def __init__(
         self,
         phase: Phase,
@@ -66,6 +69,7 @@ class SmtpConnection:
         self.account = account
         self.timeout = timeout or settings.SMTP_TIMEOUT
         self.tls_context = tls_context
+        self._has_served = False  # whether the server took a MAIL of this session
         self._smtp: BoundedSmtp | None = None
 
     @property
@@ -113,10 +117,7 @@ class SmtpConnection:
         self._grant(smtp, timeouts.MESSAGE)
         smtp.ends = min(smtp.ends, ends)
         mail_from, rcpt = _ascii_domain(mail_from), _ascii_domain(rcpt)
-        with self._phase(Phase.MAIL):
-            options = self._mail_options(smtp, mail_from, rcpt)
-            path = _path(mail_from, Phase.MAIL, "5.1.7")
-            self._expect(Phase.MAIL, smtp.docmd("MAIL", f"FROM:{path}{options}"), 250)
+        self._begin(smtp, mail_from, rcpt)
         with self._phase(Phase.RCPT):
             path = _path(rcpt, Phase.RCPT, "5.1.3")
             self._expect(Phase.RCPT, smtp.docmd("RCPT", f"TO:{path}"), 250, 251)
@@ -133,6 +134,20 @@ class SmtpConnection:
         with self._phase(Phase.DOT):
             self._write_dot(smtp)
             return self._expect(Phase.DOT, smtp.getreply(), 250)
+
+    def _begin(self, smtp: BoundedSmtp, mail_from: str, rcpt: str) -> None:
+        try:
+            with self._phase(Phase.MAIL):
+                options = self._mail_options(smtp, mail_from, rcpt)
+                path = _path(mail_from, Phase.MAIL, "5.1.7")
+                self._expect(Phase.MAIL, smtp.docmd("MAIL", f"FROM:{path}{options}"), 250)
+        except SmtpFailure as failure:
+            # 421 closes the channel (RFC 5321 section 3.8): so SES ends a session that took its most mails.
+            if self._has_served and failure.code in (None, 421):
+                failure.ends_session = True
+                self._drop()
+            raise
+        self._has_served = True
 
     def try_sender(self, mail_from: str) -> None:
         """Asks whether the server takes mail from this address, and sends none. Raises SmtpFailure."""

@@ -28,6 +28,11 @@ QUIT = 0.25
 MOST_LINGERING = 0.25
 
 
+def up_to_dot(unit: float) -> float:
+    """Seconds that one mail has from opening to its final dot, however many sessions it takes."""
+    return unit * (OPENING + MESSAGE)
+
+
 def slowest_mail(unit: float) -> float:
     """Seconds that one mail takes at most, opening and clearing up included. unit: SMTP_TIMEOUT."""
-    return unit * (OPENING + MESSAGE + STEPS[Phase.DOT] + RESET)
+    return up_to_dot(unit) + unit * (STEPS[Phase.DOT] + RESET)

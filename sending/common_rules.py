@@ -29,6 +29,11 @@ from sending.rules import AUTH, AUTH_ON, CONNECTING, DATA_ON, EVER, MAIL, MAIL_O
 
 POSTFIX = "https://www.postfix.org/postconf.5.html"
 ANVIL = "https://www.postfix.org/TUNING_README.html"
+POSTFWD = "https://github.com/deltachat/deltachat-core/issues/647"
+CBPOLICYD = "https://github.com/bbottema/simple-java-mail/issues/348"
+IONOS = "https://www.ionos.com/help/email/general-topics/what-are-the-mass-mailing-limits/"
+LOOKUP = "https://github.com/Mailu/Mailu/pull/633"
+AUTHSMTP = "https://www.authsmtp.com/faqs/faq-29.html"
 EXIM = "https://docs.cpanel.net/whm/server-configuration/tweak-settings/"
 RFC3207 = "RFC 3207 section 4"
 RFC3463 = "RFC 3463"
@@ -49,6 +54,9 @@ BY_WORDS = (
     Rule(r"^5.*(sender (address|mailbox|domain|verif)|domain of sender|from address|not owned by user)",
          NOT_AS_SENDER,
          "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b", POSTFIX, MAIL_ON),
+    Rule(r"^5.*(not|n't) (allowed|permitted|authori[sz]ed) to send (|e?-?mail |messages? )(as|from|using"
+         r"|on behalf)", NOT_AS_SENDER, "550 User b is not authorized to send as a@example.com", AUTHSMTP,
+         MAIL_ON),
     Rule(r"blocked using|(black|block) ?list|banned sending ip", HOST_BLOCKED,
          "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", POSTFIX,
          BEFORE_DOT),
@@ -68,11 +76,16 @@ BY_WORDS = (
          RFC7489, MAIL_ON),
     Rule(r"^4.*gr[ae]y.?list", RECIPIENT_LATER,
          "450 4.2.0 <a@example.com>: Recipient address rejected: Greylisted", POSTFIX, RCPT_ON),
-    Rule(r"daily .{0,40}(limit|quota)|(limit|quota).{0,40} per day|(sending|outgoing) (limit|quota)"
-         r"|you have exceeded your .{0,40}(limit|quota)", LIMIT_REACHED,
+    Rule(r"daily .{0,40}(limit|quota)|(limit|quota|only \d).{0,40} per (day|24 ?h)"
+         r"|(sending|outgoing) (limit|quota)|you have exceeded your .{0,40}(limit|quota)", LIMIT_REACHED,
          "554 5.7.1 <a@example.com>: Recipient address rejected: You have exceeded your quota", POSTFIX,
          AUTH_ON),
-    Rule(r"(exceed|limit|too many|max).{0,60}(per|this) (hour|minute)|hourly", TRY_LATER,
+    # How long they last is not said; most count by the hour.
+    Rule(r"mail send limit|mail limit has been reached|message count quota|policy rejection.{0,5}quota"
+         r"|limit .{0,40}outgoing messages|(mails|messages|message count) per session", TRY_LATER,
+         "450 Requested mail action not taken: mailbox unavailable Mail send limit exceeded.", IONOS,
+         AUTH_ON),
+    Rule(r"(exceed|limit|too many|max|only \d).{0,60}(per|this) \d* ?(hour|minute)|hourly", TRY_LATER,
          "550 Domain example.com has exceeded the max emails per hour (100/100 (100%)) allowed.", EXIM,
          AUTH_ON),
     Rule(r"^5.*(mailbox|inbox|account|user|recipient).{0,40}(full|over.?quota|quota exceeded)",
@@ -80,6 +93,8 @@ BY_WORDS = (
          " over quota.", YAHOO_CODES, RCPT_ON),
     Rule(r"^\d+ [45]\.2\.1 .*(rate|limit|throttl|too (many|fast))", RECIPIENT_LATER,
          "450 4.2.1 <a@example.com>: Recipient rate limit exceeded", RFC3463, RCPT_ON),
+    Rule(r"^4.*(temporary (local problem|(service|lookup) failure)|server configuration (problem|error))",
+         RETRY_AND_REST, "451 4.3.0 <a@example.com>: Temporary lookup failure", LOOKUP, RCPT_ON),
     Rule(r"too many (connections|concurrent|messages|e?-?mails|recipients|requests|errors)|too much mail"
          r"|rate.?limit|throttl|too (fast|frequent)|slow down|concurrent connections", TRY_LATER,
          "421 4.7.0 mx.example.com Error: too many connections from 192.0.2.1", ANVIL),
@@ -110,7 +125,8 @@ BY_ENHANCED_CODE = (
     Rule(r"^5\d\d 5\.([124]\.|7\.17 )", RECIPIENT_REFUSED,
          "550 5.2.0 Other or undefined mailbox status", RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.2\.2 .*(full|quota)", OWN_MAILBOX_FULL, "552 5.2.2 Mailbox full", RFC3463, MAIL),
-    Rule(r"^4\d\d 4\.3\.[12] ", RETRY_AND_REST, "452 4.3.1 Insufficient system storage", RFC3463, RCPT_ON),
+    Rule(r"^4\d\d 4\.3\.[0-35] ", RETRY_AND_REST, "452 4.3.1 Insufficient system storage", RFC3463,
+         RCPT_ON),
     Rule(r"^5\d\d 5\.[67]\.", CONTENT_REFUSED, "550 5.7.1 Message rejected as spam", RFC3463, RCPT_ON),
 )  # fmt: skip
 

@@ -30,6 +30,12 @@ GOOGLE = (
          GMAIL_CODES, EVER, Service.GOOGLE),
     Rule(r"daily (user )?sending (limit|quota)|daily smtp relay (sending )?limit", LIMIT_REACHED,
          "550 5.7.1 Daily SMTP relay limit exceeded for customer", GMAIL_RELAY),
+    Rule(r"e?-?mail quota exceeded", LIMIT_REACHED, "550 5.7.1 Email quota exceeded.",
+         GMAIL_CODES, MAIL_ON, Service.GOOGLE),
+    Rule(r"mail sending denied", ACCOUNT_BLOCKED, "550 5.7.0 Mail Sending denied.", GMAIL_CODES, MAIL_ON),
+    Rule(r"invalid credentials for relay", SENDER_REFUSED,
+         "550 5.7.1 Invalid credentials for relay for one of the domains in: example.com", GMAIL_CODES,
+         MAIL_ON),
     Rule(r"peak smtp relay limit", TRY_LATER,
          "450 4.2.1 Peak SMTP relay limit exceeded for customer. This is a temporary error.", GMAIL_RELAY),
     Rule(r"^53\d 5\.7\.9 |application-specific password", APP_PASSWORD,
@@ -47,7 +53,7 @@ GOOGLE = (
     Rule(r"^4.*message is (likely )?(suspicious|unsolicited)", CONTENT_LATER,
          "421 4.7.0 Our system has detected that this message is suspicious due to the nature of the"
          " content and/or the links within.", GMAIL_CODES, DOT),
-    Rule(r"^\d+ [45]\.7\.(3[02]|40) ", UNPROVEN_DOMAIN,
+    Rule(r"^\d+ [45]\.7\.(2[67]|3[02]|40) ", UNPROVEN_DOMAIN,
          "550 5.7.30 Your email has been blocked because the sender is unauthenticated: DKIM did not pass.",
          GMAIL_CODES, MAIL_ON, Service.GOOGLE),
 )  # fmt: skip
@@ -61,6 +67,9 @@ SMTP_AUTH = (
 MICROSOFT = (
     Rule(r"submission ?quota ?(was )?exceeded", LIMIT_REACHED,
          "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", SUBMISSION, MAIL_ON),
+    Rule(r"^\d+ 5\.7\.23[236] ", LIMIT_REACHED,
+         "550 5.7.233 Your message can't be sent because your tenant exceeded its daily limit for sending"
+         " email to external recipients (tenant external recipient rate limit)", NDR, MAIL_ON),
     Rule(r"^\d+ 5\.1\.90 |reached your daily limit", LIMIT_REACHED,
          "550 5.1.90 Your message can't be sent because you've reached your daily limit for message"
          " recipients", NDR, MAIL_ON),
@@ -94,7 +103,8 @@ MICROSOFT = (
          SMTP_AUTH_OFF,
          "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
          SMTP_AUTH, AUTH),
-    Rule(r"^\d+ 5\.7\.(12[49]|13[3-6]|505|507|513|703) |RST\.NotAuthorized", RECIPIENT_REFUSED,
+    Rule(r"^\d+ 5\.7\.(12[49]|13[3-6]|505|507|513|703) |RST\.(NotAuthorized|AuthenticationRequired)",
+         RECIPIENT_REFUSED,
          "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", NDR, RCPT_ON),
     Rule(r"^5\d\d 5\.(4\.1|7\.504) .*recipient address rejected", RECIPIENT_GONE,
          "550 5.4.1 Recipient address rejected: Access denied.", NDR, RCPT_ON),

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from accounts import timeouts
 from accounts.clock import steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
@@ -193,11 +194,23 @@ class _Sender:
         return Phase.DOT, reply.code, reply.enhanced_code, reply.text, replies.SENT
 
     def _hand_over(self, account: SmtpAccount, envelope: tuple[str, str], message: bytes) -> SmtpReply:
+        """Hands a mail over; once more, over a new session, where the server ended the old one before it."""
+        ends = min(self.lease_ends, steady_time() + timeouts.up_to_dot(settings.SMTP_TIMEOUT))
+        try:
+            return self._send_over_session(account, envelope, message, ends)
+        except SmtpFailure as failure:
+            if not failure.ends_session or drain.over.is_set():
+                raise
+        return self._send_over_session(account, envelope, message, ends)
+
+    def _send_over_session(
+        self, account: SmtpAccount, envelope: tuple[str, str], message: bytes, ends: float
+    ) -> SmtpReply:
         with drain.cut_when_over():
             connection = self._connection(account)
         try:
             with drain.cut_when_over():
-                return connection.send(*envelope, message, ends=self.lease_ends)
+                return connection.send(*envelope, message, ends=ends)
         except drain.Cut:  # between two steps: the last one may have been done
             text = _("The worker had to end while this mail was in its hand.")
             raise SmtpFailure(Phase.DOT, text, after_dot=True) from None

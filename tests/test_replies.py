@@ -169,7 +169,40 @@ CASES = [
     (OTHER, "rcpt", "550 5.7.1 Rejected by policy", CONTENT),
     (OTHER, "dot", "550 5.7.1 Message rejected as spam", CONTENT),
     (OTHER, "dot", "550 5.7.1 Email rejected per DMARC policy for example.com", MENDED),
-    (OTHER, "dot", "451 4.3.0 Error: queue file write error", LATER),
+    (OTHER, "dot", "451 4.3.0 Error: queue file write error", REST),
+    (OTHER, "rcpt", "451 4.3.0 <a@example.com>: Temporary lookup failure", REST),
+    (OTHER, "rcpt", "451 4.3.5 <a@example.com>: Recipient address rejected: Server configuration problem",
+     REST),
+    (OTHER, "rcpt", "451 Temporary local problem - please try later", REST),
+    (SES, "dot", "451 Temporary service failure", REST),
+    (SES, "rcpt", "421 Maximum message count per session reached", SHORTLY),
+    (OTHER, "data", "554 5.7.1 <DATA>: Data command rejected: only 10 messages per day", WINDOW),
+    (OTHER, "data", "554 5.7.1 <DATA>: Data command rejected: limit of 400 rcpts per 24 hours for client a"
+     " reached", WINDOW),
+    (OTHER, "rcpt", "554 5.7.1 <a@example.com>: Recipient address rejected: only 5 recipients per 5 minutes"
+     " allowed", SHORTLY),
+    (OTHER, "rcpt", "450 4.7.1 <a@example.com>: Recipient address rejected: Policy Rejection- Quota"
+     " Exceeded.", SHORTLY),
+    (OTHER, "rcpt", "450-Requested mail action not taken: mailbox unavailable\n450 Mail send limit exceeded.",
+     SHORTLY),
+    (OTHER, "rcpt", "451-Requested action aborted\n451 Mails per session limit exceeded.", SHORTLY),
+    (OTHER, "dot", "554 5.7.0 Your message could not be sent. The limit on the number of allowed outgoing"
+     " messages was exceeded. Try again later.", SHORTLY),
+    (OTHER, "rcpt", "550 5.7.1 Your mail limit has been reached.", SHORTLY),
+    (OTHER, "dot", "554 5.7.1 message count quota exceeded", SHORTLY),
+    (OTHER, "dot", "550 5.7.1 User b is not authorized to send as a@example.com", MENDED),
+    (OTHER, "rcpt", "550 5.7.1 Sender is not authorised to send mail on behalf of a@example.com", MENDED),
+    (OTHER, "rcpt", "550 5.7.1 You are not allowed to send mail to this list from outside", CONTENT),
+    (GMAIL, "dot", "550 5.7.1 Email quota exceeded.", WINDOW),
+    (GMAIL, "mail", "550 5.7.1 Email quota exceeded.", WINDOW),
+    (WORKSPACE, "dot", "550 5.7.0 Mail Sending denied. The service is disabled for user.", MENDED),
+    (GOOGLE_RELAY, "rcpt", "550 5.7.1 Invalid credentials for relay for one of the domains in: a.example",
+     MENDED),
+    (GMAIL, "dot", "421 4.7.26 This mail has been rate limited because it is unauthenticated.", MENDED),
+    (M365, "dot", "550 5.7.233 Your message can't be sent because your tenant exceeded its daily limit for"
+     " sending email to external recipients (tenant external recipient rate limit)", WINDOW),
+    (M365, "dot", "550 5.7.236 Your message can't be sent from this domain", WINDOW),
+    (M365, "rcpt", "550 5.7.1 RESOLVER.RST.AuthenticationRequired; authentication required", REFUSED),
     (OTHER, "dot", "550 5.4.5 Mail system congestion", REFUSED),
     (OTHER, "dot", "554 5.4.6 Too many hops", REFUSED),
     (OTHER, "dot", "354 What?", UNCERTAIN),
@@ -179,8 +212,8 @@ CASES = [
 
 
 def _read(line: str) -> SmtpReply:
-    code, _, text = line.partition(" ")
-    return parse_reply(int(code), text)
+    lines = line.split("\n")
+    return parse_reply(int(lines[0][:3]), "\n".join(each[4:] for each in lines))
 
 
 @pytest.mark.parametrize(("account", "phase", "line", "expected"), CASES, ids=[case[2] for case in CASES])
