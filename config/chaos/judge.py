@@ -101,7 +101,7 @@ def judge(facts: Facts) -> Verdict:
 
 
 def _find_lost(facts: Facts, accepted: Counter[tuple[str, str]], verdict: Verdict) -> None:
-    """Sent, but nobody accepted it; failed without an attempt, or suppressed though its address is not; neither
+    """Sent, but nobody accepted it; failed without an attempt; suppressed, though its address is not; neither
     final nor uncertain, and nothing to wait for; gone."""
     tried = {entry.mail for entry in facts.ledger}
     suppressed = {email.lower() for email in facts.suppressed}
