@@ -18,7 +18,7 @@ from accounts.models import SmtpAccount
 from sending import capacity
 from sending.dispatch import campaigns_that_wait
 from sending.models import Batch, Heartbeat, Pacing, SendLog
-from sending.status import STUCK, is_alive, last_sign, seen_stuck
+from sending.status import STUCK, is_alive, is_failing, last_sign, seen_stuck
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Health:
     silent_for: float | None
     is_alive: bool
     is_stuck: bool
+    is_failing: bool = False  # somebody looks at the queue, but the look fails
 
     @property
     def is_well(self) -> bool:
@@ -37,6 +38,9 @@ class Health:
         if self.silent_for is None:
             return _("Sending is not running: no worker has ever reported.")
         told = {"seconds": f"{self.silent_for:.0f}"}
+        if self.is_failing:
+            text = _("Sending fails: the last look at the queue was %(seconds)s s ago; the log says more.")
+            return text % told
         if not self.is_alive:
             return _("Sending is not running: the last sign of life is %(seconds)s s old.") % told
         if self.is_stuck:
@@ -55,6 +59,7 @@ def look() -> Health:
         silent_for=(now - sign.at).total_seconds() if sign else None,
         is_alive=is_alive(sign, now),
         is_stuck=seen_stuck(now) and is_stuck(now),
+        is_failing=is_failing(sign, now),
     )
 
 

@@ -10,12 +10,14 @@ CAMPAIGN_COLUMNS = (
 )  # fmt: skip
 ACCOUNT_COLUMNS = ("name", "email", "used", "limit", "left", "state", "next_free_at")
 STATES = CAMPAIGN_COLUMNS[2:]
+RUNS = "Sending is running."
+RUNS_NOT = "Sending is not running: see to manage.py watchdog, and its log."
 
 
 def as_text(status: dict[str, Any]) -> str:
     """What `queue_status` prints without --json; status is what sending.status.queue_status returns."""
     parts = [
-        "Sending is running." if status["alive"] else "Sending is not running: start qcluster.",
+        RUNS if status["alive"] else RUNS_NOT,
         "  ".join(f"{state}: {number(status[state])}" for state in STATES),
         status["waiting"],
         _section("Campaigns", CAMPAIGN_COLUMNS, status["campaigns"], "waiting"),

@@ -5,7 +5,7 @@ of queries does not depend on the number of campaigns or accounts.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,7 @@ class _Seen:
 
     now: datetime
     alive: bool
+    failing: bool
     stuck: bool
     pacing: Pacing
     accounts: dict[int, dict[str, Any]]
@@ -49,10 +50,11 @@ def queue_status() -> dict[str, Any]:
     it have mail to send and an account that is ready.
     """
     by_campaign, by_account, total = _counts()
-    now = database_now()
+    now, sign = database_now(), last_sign()
     seen = _Seen(
         now=timezone.localtime(now),
-        alive=is_alive(last_sign(), now),
+        alive=is_alive(sign, now),
+        failing=is_failing(sign, now),
         stuck=seen_stuck(now),
         pacing=Pacing.objects.first() or Pacing(),
         accounts=_accounts(by_account, now),
@@ -66,7 +68,7 @@ def queue_status() -> dict[str, Any]:
         "campaigns": told,
         "accounts": list(seen.accounts.values()),
         "alive": seen.alive,
-        "waiting": _why_all(total, seen, _waiting(campaigns, by_campaign)),
+        "waiting": _why_all(total, seen, _waiting(campaigns, by_campaign), by_campaign),
     }
 
 
@@ -75,8 +77,16 @@ def is_alive(beat: Heartbeat | None, now: datetime) -> bool:
 
     The dispatcher beats with each pulse of a cluster, every 15 s; six missed beats are no hiccup.
     """
-    limit = timedelta(seconds=settings.SILENT_AFTER)
-    return beat is not None and beat.at > now - limit and not beat.outcome.startswith("failed")
+    return _is_fresh(beat, now) and not is_failing(beat, now)
+
+
+def is_failing(beat: Heartbeat | None, now: datetime) -> bool:
+    """Whether the last sign of life is fresh, and one of a failure: it runs, but can't do its work."""
+    return beat is not None and _is_fresh(beat, now) and beat.outcome.startswith("failed")
+
+
+def _is_fresh(beat: Heartbeat | None, now: datetime) -> bool:
+    return beat is not None and beat.at > now - timedelta(seconds=settings.SILENT_AFTER)
 
 
 def seen_stuck(now: datetime) -> bool:
@@ -142,6 +152,7 @@ def _tell_account(
         "state": state,
         "pause_reason": account.pause_reason if state == "paused" else "",
         "paused_until": account.paused_until if state == "paused" else None,
+        "goes_on_at": _goes_on_at(account, known, state),
         "held_by": known.held_by,
         "next_free_at": known.held_until or known.day_frees_at,
         "daily_limit": account.daily_limit,
@@ -154,6 +165,14 @@ def _tell_account(
         ],
         **_by_state(counts),
     }
+
+
+def _goes_on_at(account: SmtpAccount, known: capacity.Capacity, state: str) -> datetime | None:
+    """When it takes its next mail by itself; None: now, or not without a person."""
+    if state == "paused":
+        ends = account.paused_until
+        return ends and max(ends, known.held_until or ends)
+    return known.held_until if state in ("full", "spaced") else None
 
 
 def _account_state(account: SmtpAccount, known: capacity.Capacity, now: datetime) -> str:
@@ -218,10 +237,15 @@ def _campaign_status(campaign: Any, counts: Counter[str]) -> str:
     return campaign.status
 
 
-def _why_all(counts: Counter[str], seen: _Seen, campaigns: list[Any]) -> str:
+def _why_all(
+    counts: Counter[str], seen: _Seen, campaigns: list[Any], by_campaign: dict[int, Counter[str]]
+) -> str:
     """The sentence for all campaigns that wait; about the accounts of those that may send."""
-    used = {a["id"]: a for c in campaigns if _may_send(c, seen) for a in _accounts_of(c, seen)}
-    return _why(counts, seen, used.values(), campaigns)
+    sending = [c for c in campaigns if _may_send(c, seen)]
+    used = {a["id"]: a for c in sending for a in _accounts_of(c, seen)}
+    due = [c for c in sending if by_campaign[c.pk]["pending"]]
+    takers = {a["id"] for c in due for a in _accounts_of(c, seen)}
+    return _why(counts, seen, used.values(), campaigns, takers=takers)
 
 
 def _waiting(campaigns: list[Any], by_campaign: dict[int, Counter[str]]) -> list[Any]:
@@ -229,11 +253,12 @@ def _waiting(campaigns: list[Any], by_campaign: dict[int, Counter[str]]) -> list
 
 
 def _may_send(campaign: Any, seen: _Seen) -> bool:
-    return _as_campaign(campaign).may_send(seen.now)
+    return _as_campaign(campaign, seen).may_send(seen.now)
 
 
-def _as_campaign(campaign: Any) -> waiting.Campaign:
-    return waiting.Campaign(campaign.status, campaign.scheduled_at, campaign.pause_reason)
+def _as_campaign(campaign: Any, seen: _Seen) -> waiting.Campaign:
+    has_account = any(account["state"] != "disabled" for account in _accounts_of(campaign, seen))
+    return waiting.Campaign(campaign.status, campaign.scheduled_at, campaign.pause_reason, has_account)
 
 
 def _why(
@@ -243,8 +268,10 @@ def _why(
     campaigns: list[Any],
     earlier: int = 0,
     only: int | None = None,
+    takers: Collection[int] | None = None,
 ) -> str:
-    """The sentence, for all campaigns or only one (id)."""
+    """The sentence, for all campaigns or only one (id). takers: the accounts (ids) that are open to pending
+    mail which may go out; None: all of them."""
     retry_at = seen.retries.get(only) if only else None
     plans = [seen.uncertain.get(only, {})] if only else list(seen.uncertain.values())
     looks = [plan[what] for plan in plans for what in (Next.LOOK, Next.FOUND) if what in plan]
@@ -252,6 +279,7 @@ def _why(
     facts = waiting.Facts(
         now=seen.now,
         alive=seen.alive,
+        failing=seen.failing,
         stuck=seen.stuck,
         pending=counts["pending"],
         retry=counts["retry"],
@@ -262,10 +290,17 @@ def _why(
         resend_at=min((one.at for one in resends), default=None),
         retry_at=retry_at or min(seen.retries.values(), default=None),
         accounts=[
-            waiting.Account(a["state"], a["next_free_at"], a["paused_until"], a["pause_reason"], a["held_by"])
+            waiting.Account(
+                a["state"],
+                a["next_free_at"],
+                a["goes_on_at"],
+                a["pause_reason"],
+                a["held_by"],
+                takes_pending=takers is None or a["id"] in takers,
+            )
             for a in accounts
         ],
-        campaigns=[_as_campaign(campaign) for campaign in campaigns],
+        campaigns=[_as_campaign(campaign, seen) for campaign in campaigns],
         earlier=earlier,
         batch_size=seen.pacing.batch_size,
         batch_interval=seen.pacing.batch_interval,

@@ -53,23 +53,26 @@ REASON_LENGTH = 120  # of a pause reason, where it stands among others
 class Account:
     """An account that the waiting mail may use. state: ready, full, spaced, paused or disabled.
 
-    held_by: the limit that holds it, as sending.capacity names it.
+    held_by: the limit that holds it, as sending.capacity names it. goes_on_at: when a paused one sends
+    again by itself. takes_pending: whether any of the pending mail that may go out may use it.
     """
 
     state: str
     frees_at: datetime | None = None
-    paused_until: datetime | None = None
+    goes_on_at: datetime | None = None
     pause_reason: str = ""
     held_by: str = ""
+    takes_pending: bool = True
 
 
 @dataclass(frozen=True)
 class Campaign:
-    """A campaign whose mail waits. status: sending, paused or cancelled."""
+    """A campaign whose mail waits. status: sending, paused or cancelled. has_account: one that is enabled."""
 
     status: str = "sending"
     scheduled_at: datetime | None = None
     pause_reason: str = ""
+    has_account: bool = True
 
     def may_send(self, now: datetime) -> bool:
         """Whether neither a person nor the calendar holds it back."""
@@ -78,10 +81,14 @@ class Campaign:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about mail that waits. `now` carries the time zone in which times are told."""
+    """What is known about mail that waits. `now` carries the time zone in which times are told.
+
+    failing: sending runs, and its last look at the queue failed; it is not alive then.
+    """
 
     now: datetime
     alive: bool
+    failing: bool = False
     stuck: bool = False
     pending: int = 0
     retry: int = 0
@@ -137,10 +144,7 @@ def _uncertain(facts: Facts) -> list[str]:
 
 
 def _reasons(facts: Facts) -> list[str]:
-    reasons = [] if facts.alive else [_("sending is not running: it has to be started on the server")]
-    if facts.alive and facts.stuck:
-        reasons.append(_("sending is stuck: the log on the server says more"))
-    reasons += _held_campaigns(facts)
+    reasons = _trouble(facts) + _held_campaigns(facts)
     if any(campaign.may_send(facts.now) for campaign in facts.campaigns):
         blocked = _blocked_accounts(facts)
         reasons += blocked
@@ -149,6 +153,14 @@ def _reasons(facts: Facts) -> list[str]:
             reasons.append(_("sending window opens %(at)s") % told)
         reasons += _turn(facts, bool(blocked)) if facts.pending else []
     return reasons + _retries(facts)
+
+
+def _trouble(facts: Facts) -> list[str]:
+    if facts.failing:
+        return [_("sending fails: the log on the server says more")]
+    if not facts.alive:
+        return [_("sending is not running: it has to be started on the server")]
+    return [_("sending is stuck: the log on the server says more")] if facts.stuck else []
 
 
 def _held_campaigns(facts: Facts) -> list[str]:
@@ -198,7 +210,20 @@ def _blocked_accounts(facts: Facts) -> list[str]:
         _held([a for a in enabled if a.state in ("full", "spaced") and a.held_by == limit], limit, facts.now)
         for limit in LIMITS
     ]
-    return [*filter(None, held), *_paused(paused, facts.now)]
+    return [*filter(None, held), *_paused(paused, facts.now), *_without_account(facts)]
+
+
+def _without_account(facts: Facts) -> list[str]:
+    """Of campaigns whose own accounts are all disabled, while others have some."""
+    count = sum(c.may_send(facts.now) and not c.has_account for c in facts.campaigns)
+    if not count:
+        return []
+    text = ngettext(
+        "%(count)s campaign has no account that is enabled",
+        "%(count)s campaigns have no account that is enabled",
+        count,
+    )
+    return [text % {"count": number(count)}]
 
 
 def _held(held: Sequence[Account], limit: str, now: datetime) -> str:
@@ -218,7 +243,7 @@ def _paused(paused: Sequence[Account], now: datetime) -> list[str]:
     if not paused:
         return []
     about = _listed(a.pause_reason for a in paused)
-    if ends := [a.paused_until for a in paused if a.paused_until]:
+    if ends := [a.goes_on_at for a in paused if a.goes_on_at]:
         about = [*about, _("next goes on %(at)s") % {"at": moment(min(ends), now)}]
     told = {"count": number(len(paused)), "about": "; ".join(about)}
     if not about:
@@ -235,7 +260,7 @@ def _paused(paused: Sequence[Account], now: datetime) -> list[str]:
 
 def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
     """What happens with the pending mail on the accounts that are ready."""
-    ready = sum(account.state == "ready" for account in facts.accounts)
+    ready = sum(account.state == "ready" and account.takes_pending for account in facts.accounts)
     if not ready or not facts.alive or facts.stuck or facts.window_opens_at:
         return []
     if earlier := facts.earlier:

@@ -164,7 +164,7 @@ def _resting(known: _Known) -> str:
         return _("no account is enabled")
     if any(one["state"] in ("ready", "spaced") for one in enabled):
         return ""
-    ends = [(one["paused_until"] or one["next_free_at"], one) for one in enabled if _goes_on(one)]
+    ends = [(one["goes_on_at"], one) for one in enabled if one["goes_on_at"]]
     if not ends:
         names = ", ".join(f"“{one['name']}”" for one in enabled)
         text = ngettext(
@@ -180,11 +180,6 @@ def _resting(known: _Known) -> str:
     if len(enabled) == 1:
         return _("account “%(account)s” rests, goes on %(until)s") % told
     return _("all %(count)s accounts rest, “%(account)s” goes on first, %(until)s") % told
-
-
-def _goes_on(account: dict[str, Any]) -> bool:
-    """Whether it does so by itself."""
-    return bool(account["paused_until"] if account["state"] == "paused" else account["next_free_at"])
 
 
 def _in_line(mail: QueuedEmail, known: _Known) -> list[str]:

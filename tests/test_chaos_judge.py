@@ -188,7 +188,7 @@ def test_under_the_rule_resend_nothing_may_be_left_to_a_person(kept):
 def test_under_both_rules_what_was_accepted_must_be_found(kept, rule):
     accepted = (10, 11)
     left = doubtful(kept, rule, *(mail(n, "uncertain", 9) for n in accepted), accepted=accepted)
-    verdict = judge(doctored(doctored(left, 4, status="sent"), 5, status="failed"))
+    verdict = judge(doctored(doctored(left, 4, status="sent"), 5, status="cancelled"))
     assert verdict.doubts[rule].missed == [10, 11]
     assert verdict.broken == [f"2 left to a person (33.3% settled), under the rule {rule}: 10, 11"]
 
@@ -237,3 +237,13 @@ def test_the_log_gives_back_what_was_written(tmp_path):
     accepted, misdeeds = read(tmp_path / "log")
     assert accepted == [Acceptance(NOON, "a1", "<1@x>", "one@example.com", "c1")]
     assert [(m.kind, m.message_id, m.is_ambiguous) for m in misdeeds] == [("drop", "<2@x>", True)]
+
+
+def test_a_mail_that_ended_as_suppressed_without_a_suppression_is_lost(kept):
+    ended = doctored(kept, 5, status="suppressed")
+    assert judge(ended).broken == ["1 lost: 5"]
+    assert judge(replace(ended, suppressed=["Person5@example.com"])).broken == []
+
+
+def test_a_mail_that_failed_without_an_attempt_is_lost(kept):
+    assert judge(doctored(kept, 5, status="failed")).broken == ["1 lost: 5"]

@@ -54,7 +54,7 @@ def test_without_json_it_is_an_aligned_table():
 
     assert text.isascii()
     lines = text.splitlines()
-    assert lines[0] == "Sending is not running: start qcluster."
+    assert lines[0] == "Sending is not running: see to manage.py watchdog, and its log."
     header = next(line for line in lines if line.startswith("name ") and "pending" in line)
     row = next(line for line in lines if line.startswith("A campaign"))
     other = next(line for line in lines if line.startswith("Short"))

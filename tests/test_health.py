@@ -1,11 +1,14 @@
 """/healthz and `watchdog --once`: whether sending is well, in one look."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from datetime import timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -16,6 +19,7 @@ from accounts.models import SmtpAccount
 from campaigns import actions
 from campaigns.models import Campaign
 from config.demo.processes import free_port
+from config.processes import database_url
 from sending import health, jobs
 from sending.models import Batch, Heartbeat, SendLog
 from sending.sender import send_batch
@@ -286,3 +290,32 @@ def test_watchdog_once_says_it_in_one_line_and_by_its_exit_code(capsys):
     seen_for_a_minute()
     with pytest.raises(CommandError, match="Sending is stuck: mail is due, and nothing moves"):
         call_command("watchdog", "--once")
+
+
+def test_a_look_at_the_queue_that_fails_is_told_as_such():
+    beat(timedelta(seconds=5), "failed: KeyError")
+    with pytest.raises(CommandError, match=r"^Sending fails: the last look at the queue was \d s ago"):
+        call_command("watchdog", "--once")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(60)
+def test_a_kept_connection_to_a_server_that_hangs_is_not_waited_for(client):
+    beat()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        backend = cursor.fetchone()[0]
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        assert ask(client) == (200, WELL)
+    finally:
+        os.kill(backend, signal.SIGCONT)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(60)
+def test_a_locked_table_is_not_waited_for(client):
+    with psycopg.connect(database_url()) as other:
+        other.execute("LOCK TABLE sending_heartbeat IN ACCESS EXCLUSIVE MODE")
+        answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()["database"]) == (503, False)

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.words import moment
 from sending.capacity import handed_over_since
 from sending.models import Heartbeat, QueuedEmail
 from sending.status import queue_status
@@ -204,3 +205,55 @@ def test_no_campaign_waits_for_an_earlier_one_where_each_account_has_its_own_bat
     assert second["waiting"] == "30 waiting: batches of up to 10 go out every 30 s"
     twos.accounts.set(ones.accounts.all())
     assert "queued earlier goes first" in queue_status()["campaigns"][1]["waiting"]
+
+
+def test_the_whole_promises_no_batches_where_all_that_may_go_out_waits_for_a_retry():
+    beat()
+    make_account()
+    make_queue(queued("Held", status="paused"), count=4)
+    make_queue(queued("Moves"), "retry", 1, make_account("b"))
+    waiting = queue_status()["waiting"]
+    assert waiting.startswith("5 waiting: 1 campaign is paused, 1 waits for a retry ")
+
+
+def test_no_account_goes_on_for_mail_that_may_not_use_it():
+    beat()
+    own, other = make_account("own", daily_limit=1), make_account("other")
+    bound, free = queued("Bound"), queued("Free")
+    bound.accounts.set([own])
+    make_sent(bound, own, 1)
+    make_queue(bound, count=3)
+    make_queue(free, "retry", 1, other)
+    assert "goes on" not in queue_status()["waiting"]
+
+
+def test_a_campaign_whose_own_accounts_are_disabled_is_told_of_beside_others():
+    beat()
+    off, _on = make_account("off", is_enabled=False), make_account("on")
+    bound, free = queued("Bound"), queued("Free")
+    bound.accounts.set([off])
+    make_queue(bound, count=3)
+    make_queue(free, count=2)
+    assert queue_status()["waiting"] == (
+        "5 waiting: 1 campaign has no account that is enabled, 1 account goes on"
+    )
+
+
+def test_an_account_that_rests_with_its_limit_used_up_goes_on_when_both_are_over():
+    beat()
+    rest = timezone.now() + timedelta(minutes=5)
+    account = make_account(daily_limit=1, pause_reason="Busy.", paused_until=rest)
+    campaign = queued()
+    make_sent(campaign, account, 1, timedelta(hours=2))
+    make_queue(campaign, count=3)
+    status = queue_status()
+    told = status["accounts"][0]
+    assert told["goes_on_at"] == told["next_free_at"] > rest
+    assert f"next goes on {moment(told['next_free_at'])}" in status["waiting"]
+
+
+def test_sending_that_fails_is_not_said_to_be_stopped():
+    beat(outcome="failed: KeyError")
+    make_account()
+    make_queue(queued(), count=3)
+    assert queue_status()["waiting"] == "3 waiting: sending fails: the log on the server says more"

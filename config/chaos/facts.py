@@ -14,7 +14,7 @@ from campaigns.models import Campaign
 from config.chaos import oracle_log
 from config.chaos.oracle_log import Acceptance, Misdeed
 from sending import capacity
-from sending.models import Batch, QueuedEmail, SendLog
+from sending.models import Batch, QueuedEmail, SendLog, Suppression
 
 # What windows.broken_windows() looks at.
 LIMITS = (
@@ -55,6 +55,7 @@ class Facts:
     campaign's usable accounts could still send now. recoveries: seconds from the end of a lease to the
     settled batch. restarts: of clusters, by reason. rules: by log-in, for accounts with a Sent folder in
     which uncertain mail is looked for: what happens with one that is not there, "hold" or "resend".
+    suppressed: addresses that get no mail.
     """
 
     queued: int
@@ -67,6 +68,7 @@ class Facts:
     recoveries: list[float] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)
     rules: dict[str, str] = field(default_factory=dict)
+    suppressed: list[str] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Keeps them as evidence."""
@@ -87,6 +89,7 @@ def collect(folder: Path, queued: int) -> Facts:
         recoveries=_recoveries(),
         restarts=_restarts(folder),
         rules=dict(SmtpAccount.objects.exclude(imap_host="").values_list("username", "when_unproven")),
+        suppressed=list(Suppression.objects.values_list("email", flat=True)),
     )
 
 

@@ -101,14 +101,22 @@ def judge(facts: Facts) -> Verdict:
 
 
 def _find_lost(facts: Facts, accepted: Counter[tuple[str, str]], verdict: Verdict) -> None:
-    """Sent, but nobody accepted it; neither final nor uncertain, and nothing to wait for; gone."""
+    """Sent, but nobody accepted it; failed without an attempt; suppressed, though its address is not; neither
+    final nor uncertain, and nothing to wait for; gone."""
+    tried = {entry.mail for entry in facts.ledger}
+    suppressed = {email.lower() for email in facts.suppressed}
+
+    def has_no_reason(mail: Mail) -> bool:
+        is_silent_end = mail.status == "failed" and mail.id not in tried
+        return is_silent_end or (mail.status == "suppressed" and mail.email.lower() not in suppressed)
+
     for mail in facts.mails:
         if mail.status == "sent" and not accepted[_key(mail)]:
             verdict.lost.append(mail.id)
         elif mail.status in ("pending", "retry"):
             waits_for_nothing = facts.room.get(mail.campaign, 0) > 0
             (verdict.lost if waits_for_nothing else verdict.waiting).append(mail.id)
-        elif mail.status not in FINAL | {"uncertain"}:
+        elif mail.status not in FINAL | {"uncertain"} or has_no_reason(mail):
             verdict.lost.append(mail.id)
     verdict.lost += [-1] * (facts.queued - len(facts.mails))  # rows that are no more have no id
 
