@@ -201,7 +201,12 @@ def open_mailbox(account: SmtpAccount, deadline: float) -> Iterator[Mailbox]:
                 box.client.shutdown()
 
 
-_PROBLEMS = (imaplib.IMAP4.error, ImapToolsError, OSError, EOFError, ValueError, UndecryptableSecret)
+# imaplib and imap-tools take for granted that a server keeps the grammar (RFC 3501, section 9), and stumble in
+# these ways where one does not: that is this account's trouble, and must not stop the looks for the others.
+_STUMBLES = (AttributeError, LookupError, TypeError, AssertionError)
+_PROBLEMS = (
+    imaplib.IMAP4.error, ImapToolsError, OSError, EOFError, ValueError, UndecryptableSecret, *_STUMBLES
+)  # fmt: skip
 
 
 def explain(account: SmtpAccount, text: str) -> str:
