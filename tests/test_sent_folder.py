@@ -245,7 +245,7 @@ def _refuse(listener: socket.socket, answer: bytes) -> None:
 
 @pytest.fixture
 def odd_server():
-    """odd_server(search, fetch) answers so to UID SEARCH and UID FETCH, whatever is asked. Returns an account."""
+    """odd_server(search, fetch) answers so to UID SEARCH and UID FETCH, always. Returns an account."""
     listeners = []
 
     def start(search: bytes, fetch: bytes = b"") -> SmtpAccount:
@@ -294,7 +294,7 @@ def mail_of(uid: int, header: bytes) -> bytes:
     ids=["none shown", "one kept back", "without the header", "all mails"],
 )
 def test_hits_that_cannot_all_be_compared_are_no_proof_that_it_is_not_there(odd_server, search, fetch):
-    with pytest.raises(MailboxFailure, match="can't be told from the mail"):
+    with pytest.raises(MailboxFailure, match="nobody knows whether it is the email"):
         is_there(odd_server(search, fetch))
 
 
