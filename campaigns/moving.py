@@ -1,4 +1,4 @@
-"""The admin's actions that move campaigns in the order of sending; the rule stands in campaigns.actions."""
+"""The admin's actions that move campaigns in the order of sending; the rule stands in order_actions."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from campaigns import actions
+from campaigns import order_actions
 from campaigns.models import Campaign
 from sending.campaign import ORDER, PLACE
 
@@ -22,7 +22,7 @@ class Moving:
     @admin.action(description=_lazy("Send before all others"), permissions=["send"])
     def first(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def move(campaign: Campaign) -> str:
-            actions.move_first(campaign)
+            order_actions.move_first(campaign)
             return _("“%s” goes before all others now") % campaign
 
         self._each(request, campaigns, move, order=(PLACE.desc(), "-id"))
@@ -30,7 +30,7 @@ class Moving:
     @admin.action(description=_lazy("Send after all others"), permissions=["send"])
     def last(self, request: HttpRequest, campaigns: QuerySet[Campaign]) -> None:
         def move(campaign: Campaign) -> str:
-            actions.move_last(campaign)
+            order_actions.move_last(campaign)
             return _("“%s” goes after all others now") % campaign
 
         self._each(request, campaigns, move, order=ORDER)
@@ -44,7 +44,7 @@ class Moving:
             return
 
         def move(campaign: Campaign) -> str:
-            actions.move_before(campaign, target)
+            order_actions.move_before(campaign, target)
             return _("“%(campaign)s” goes before “%(other)s” now") % {"campaign": campaign, "other": target}
 
         self._each(request, campaigns, move)

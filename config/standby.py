@@ -78,8 +78,17 @@ def configure(data: Path, **settings: str) -> None:
 
 def cut_power(data: Path) -> None:
     """kill -9 of all processes of this server at once; returns when they have ended."""
+    kill(processes_of(data))
+
+
+def processes_of(data: Path) -> list[psutil.Process]:
+    """All processes of the server that runs on this data."""
     main = psutil.Process(embedded_postgres.pid(data))
-    processes = [main, *children(main, recursive=True)]
+    return [main, *children(main, recursive=True)]
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """kill -9 of all of these at once; returns when they have ended."""
     kill_all(processes)
     _wait(lambda: all(map(has_ended, processes)), "a killed server lives")
 

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from campaigns import actions
+from campaigns import actions, order_actions
 from campaigns.actions import Refused
 from campaigns.models import Campaign
 from sending import dispatch
@@ -43,14 +43,14 @@ def test_campaigns_go_in_the_order_in_which_they_were_queued(abcd: list[Campaign
 
 
 def test_one_that_is_moved_first_goes_before_all_others(abcd: list[Campaign]) -> None:
-    actions.move_first(abcd[2])
-    actions.move_first(abcd[3])
+    order_actions.move_first(abcd[2])
+    order_actions.move_first(abcd[3])
     assert order() == "dcab"
 
 
 def test_one_that_is_moved_last_goes_after_all_others(abcd: list[Campaign]) -> None:
-    actions.move_last(abcd[0])
-    actions.move_last(abcd[1])
+    order_actions.move_last(abcd[0])
+    order_actions.move_last(abcd[1])
     assert order() == "cdab"
 
 
@@ -61,25 +61,25 @@ def test_one_goes_just_before_another_and_the_rest_keep_their_order(
 ) -> None:
     if moved == other:
         with pytest.raises(Refused, match="before itself"):
-            actions.move_before(abcd[moved], abcd[other])
+            order_actions.move_before(abcd[moved], abcd[other])
         return
     wanted = [name for name in "abcd" if name != "abcd"[moved]]
     wanted.insert(wanted.index("abcd"[other]), "abcd"[moved])
-    actions.move_before(abcd[moved], abcd[other])
+    order_actions.move_before(abcd[moved], abcd[other])
     assert order() == "".join(wanted)
-    actions.move_before(abcd[moved], abcd[other])
+    order_actions.move_before(abcd[moved], abcd[other])
     assert order() == "".join(wanted)
 
 
 def test_moving_changes_no_time_of_queueing(abcd: list[Campaign]) -> None:
     before = dict(Campaign.objects.values_list("name", "queued_at"))
-    actions.move_before(abcd[3], abcd[1])
-    actions.move_last(abcd[0])
+    order_actions.move_before(abcd[3], abcd[1])
+    order_actions.move_last(abcd[0])
     assert dict(Campaign.objects.values_list("name", "queued_at")) == before
 
 
 def test_a_campaign_queued_later_comes_after_those_that_were_moved_last(abcd: list[Campaign]) -> None:
-    actions.move_last(abcd[0])
+    order_actions.move_last(abcd[0])
     late = make_campaign(make_list(1), name="e")
     actions.queue_campaign(late)
     assert order() == "bcdae"
@@ -87,16 +87,19 @@ def test_a_campaign_queued_later_comes_after_those_that_were_moved_last(abcd: li
 
 def test_a_paused_campaign_can_be_moved_and_goes_on_in_its_new_place(abcd: list[Campaign]) -> None:
     actions.pause_campaign(abcd[3])
-    actions.move_first(abcd[3])
+    order_actions.move_first(abcd[3])
     actions.resume_campaign(abcd[3])
     assert order() == "dabc"
 
 
 def test_a_draft_and_a_cancelled_campaign_have_no_place(abcd: list[Campaign]) -> None:
     with pytest.raises(Refused, match="“draft” is draft: it has no place"):
-        actions.move_first(make_campaign(name="draft"))
+        order_actions.move_first(make_campaign(name="draft"))
     actions.cancel_campaign(abcd[1])
-    for move in (lambda: actions.move_last(abcd[1]), lambda: actions.move_before(abcd[0], abcd[1])):
+    for move in (
+        lambda: order_actions.move_last(abcd[1]),
+        lambda: order_actions.move_before(abcd[0], abcd[1]),
+    ):
         with pytest.raises(Refused, match="“b” is cancelled: it has no place"):
             move()
     assert [one.pk for one in dispatch.campaigns_that_wait()] == [abcd[n].pk for n in (0, 2, 3)]
@@ -105,7 +108,7 @@ def test_a_draft_and_a_cancelled_campaign_have_no_place(abcd: list[Campaign]) ->
 def test_the_next_batch_takes_from_the_campaign_that_was_moved_first(abcd: list[Campaign]) -> None:
     set_pace(batch_size=1)
     make_account()
-    actions.move_first(abcd[3])
+    order_actions.move_first(abcd[3])
     dispatch.dispatch()
     assert QueuedEmail.objects.get(status="sending").campaign == abcd[3]
 
@@ -113,7 +116,7 @@ def test_the_next_batch_takes_from_the_campaign_that_was_moved_first(abcd: list[
 def test_the_status_tells_how_many_campaigns_are_ahead(abcd: list[Campaign]) -> None:
     make_account()
     beat()
-    actions.move_last(abcd[0])
+    order_actions.move_last(abcd[0])
     ahead = {one["name"]: one["ahead"] for one in queue_status()["campaigns"]}
     assert ahead == {"b": 0, "c": 1, "d": 2, "a": 3}
 

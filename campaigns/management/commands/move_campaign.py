@@ -1,6 +1,6 @@
 from argparse import ArgumentParser
 
-from campaigns import actions
+from campaigns import order_actions
 from campaigns.management.base import CampaignCommand, campaign_named
 from campaigns.models import Campaign
 
@@ -17,11 +17,11 @@ class Command(CampaignCommand):
 
     def act(self, campaign: Campaign) -> str:
         if self.options["first"]:
-            actions.move_first(campaign)
+            order_actions.move_first(campaign)
             return f"“{campaign}” goes before all others now"
         if self.options["last"]:
-            actions.move_last(campaign)
+            order_actions.move_last(campaign)
             return f"“{campaign}” goes after all others now"
         other = campaign_named(self.options["before"])
-        actions.move_before(campaign, other)
+        order_actions.move_before(campaign, other)
         return f"“{campaign}” goes before “{other}” now"
