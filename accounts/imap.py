@@ -92,6 +92,9 @@ CAUSES = (
     Cause(r"no Sent folder",
           _("{host} has no Sent folder that is known here: make one named “Sent”, and have the server "
           "keep a copy there of what it accepts; else empty the IMAP host.")),
+    Cause(r"can't be told from the mail",
+          _("{host} finds something in the Sent folder that is not shown, so nobody knows whether it is the "
+          "email: it is looked again later.")),
     Cause(r"", _("{host} can't be read over IMAP ({text}): check IMAP host, port and security. {ports}")),
 )  # fmt: skip
 
@@ -201,7 +204,12 @@ def open_mailbox(account: SmtpAccount, deadline: float) -> Iterator[Mailbox]:
                 box.client.shutdown()
 
 
-_PROBLEMS = (imaplib.IMAP4.error, ImapToolsError, OSError, EOFError, ValueError, UndecryptableSecret)
+# imaplib and imap-tools take for granted that a server keeps the grammar (RFC 3501, section 9), and stumble
+# in these ways where one does not: that is this account's trouble, and must not stop the looks for others.
+_STUMBLES = (AttributeError, LookupError, TypeError, AssertionError)
+_PROBLEMS = (
+    imaplib.IMAP4.error, ImapToolsError, OSError, EOFError, ValueError, UndecryptableSecret, *_STUMBLES
+)  # fmt: skip
 
 
 def explain(account: SmtpAccount, text: str) -> str:

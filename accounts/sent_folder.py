@@ -6,6 +6,7 @@ A copy proves that the mail was accepted. That there is none proves nothing by i
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from imap_tools import AND, FolderInfo, H
 
@@ -86,15 +87,18 @@ def _has(box: Mailbox, folder: str, message_id: str) -> bool:
 
 
 def _is_there(box: Mailbox, header: str, message_id: str) -> bool:
-    """Searches, then compares: IMAP finds a header that only contains the text, in any case."""
+    """Searches, then compares: IMAP finds a header that only contains the text, in any case.
+
+    Raises ValueError where hits were not all compared: then nobody knows that it is not there.
+    """
     if not (message_id.isascii() and message_id.isprintable()):
         return False  # never sent: a Message-ID is made of ASCII
-    criteria = AND(header=H(header, message_id))
-    found = box.fetch(
-        criteria, charset=None, limit=MOST_COPIES, mark_seen=False, headers_only=True, bulk=True
-    )
-    return any(
-        re.sub(r"\s", "", value) == message_id
-        for message in found
-        for value in message.headers.get(header.lower(), ())
-    )
+    hits = box.uids(AND(header=H(header, message_id)), charset=None)
+    newest = hits[-MOST_COPIES:]
+    found = box.fetch(uid_list=newest, mark_seen=False, headers_only=True, bulk=True) if newest else ()
+    values = [message.headers.get(header.lower(), ()) for message in found]
+    if any(re.sub(r"\s", "", value) == message_id for value in chain(*values)):
+        return True
+    if sum(map(bool, values)) < len(hits):
+        raise ValueError("the search finds what can't be told from the mail")
+    return False

@@ -82,9 +82,12 @@ DATABASE["OPTIONS"] = {
     # Of the hosts in DATABASE_URL the one that is the primary, whichever that is now.
     "target_session_attrs": "read-write",
     **GIVEN,
-    # A process that froze inside a transaction must not keep others from the rows that it has locked.
+    # A process that froze inside a transaction must not keep others from the rows that it has locked. What is
+    # counted once a lock is held must be what is there then: a server whose default is REPEATABLE READ would
+    # show what was there when the transaction began.
     "options": GIVEN.get("options", "")
-    + " -c synchronous_commit=on -c idle_in_transaction_session_timeout=30s",
+    + " -c synchronous_commit=on -c idle_in_transaction_session_timeout=30s"
+    + " -c default_transaction_isolation=read\\ committed",
 }
 DATABASE["CONN_MAX_AGE"] = 60
 DATABASE["CONN_HEALTH_CHECKS"] = True

@@ -108,14 +108,18 @@ def resolve_as_found(mails: Mapping[int, int]) -> int:
     return _resolve(AS_SENT, {**values, **_in_batches(mails)}, IN_BATCHES)
 
 
-def resolve_by_resending(mails: list[int]) -> int:
-    """Gives uncertain mails (ids) back to the queue, to be sent with the same Message-ID and Date.
+def resolve_by_resending(mails: list[int] | Mapping[int, int]) -> int:
+    """Gives uncertain mails back to the queue, to be sent with the same Message-ID and Date.
 
-    They may arrive twice: a person decides this. The first try keeps counting against its account's
-    limit. Those of a cancelled campaign stay uncertain. Returns how many are in the queue again, where the
-    dispatcher ends those to suppressed addresses.
+    mails: their ids, or by id the batch in which each was uncertain when a person decided; one that went out
+    since and is uncertain again stays so. They may arrive twice: a person decides this. The first try keeps
+    counting against its account's limit. Those of a cancelled campaign stay uncertain. Returns how many are
+    in the queue again, where the dispatcher ends those to suppressed addresses.
     """
-    return _resend({"mails": mails, "text": "Resolved: to be sent again."})
+    text = "Resolved: to be sent again."
+    if isinstance(mails, Mapping):
+        return _resend({"text": text, **_in_batches(mails)}, IN_BATCHES)
+    return _resend({"text": text, "mails": mails})
 
 
 def resolve_as_cancelled(mails: list[int]) -> int:

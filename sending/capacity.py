@@ -36,6 +36,7 @@ LEAVES = """(
 # A ledger row that says "not accepted" takes its queue row out of the count.
 # A test mail has no queue row: it counts by itself, as if handed over now while it is being sent, and as
 # late as it can have been (TestMail.counts_at) once its end is known, or nobody is left to tell it.
+# For the spacing it ends when it counts: as long as it may still be handed over, no batch may come beside it.
 # Of the moments ahead: nothing more is handed over until then.
 UNLOGGED = f"""
     SELECT CASE WHEN mail.status = 'uncertain'
@@ -46,7 +47,7 @@ UNLOGGED = f"""
       AND NOT EXISTS (SELECT 1 FROM sending_sendlog log
                       WHERE log.batch_id = mail.batch_id AND log.queued_email_id = mail.id)
     UNION ALL
-    SELECT least(test.counts_at, present.now), least(test.counts_at, present.now), 'test'
+    SELECT least(test.counts_at, present.now), test.counts_at, 'test'
     FROM sending_testmail test
     WHERE test.account_id = account.id AND test.outcome <> 'refused'
       AND test.counts_at > present.now - interval '2 days'  -- no window is longer

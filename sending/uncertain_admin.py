@@ -100,11 +100,13 @@ class UncertainEmailAdmin(ReadOnly):
     @admin.action(description=_lazy("Send them again (may arrive twice) …"), permissions=["resolve"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[UncertainEmail]) -> HttpResponse | None:
         mails = list(queryset)
-        if "confirmed" not in request.POST:
+        newest = request.POST.get("confirmed", "")  # of the batches that the question was about
+        if not newest.isdecimal():
             return self._ask(request, mails)
-        count = actions.resolve_by_resending([mail.pk for mail in mails])
-        self._remember(request, mails, _("To be sent again: a person decided so."))
-        told = actions.told_resent([mail.pk for mail in mails], count)
+        asked = [mail for mail in mails if (mail.batch_id or 0) <= int(newest)]
+        count = actions.resolve_by_resending({mail.pk: mail.batch_id or 0 for mail in asked})
+        self._remember(request, asked, _("To be sent again: a person decided so."))
+        told = actions.told_resent([mail.pk for mail in asked], count)
         self.message_user(request, told, messages.SUCCESS)
         if left := len(mails) - count:
             self.message_user(request, actions.told_left(left), messages.WARNING)
@@ -131,6 +133,8 @@ class UncertainEmailAdmin(ReadOnly):
             "title": _("Send again?"),
             "opts": self.opts,
             "mails": mails,
+            # A mail that goes out meanwhile, and is uncertain again, is so in a newer batch.
+            "newest": max((mail.batch_id or 0 for mail in mails), default=0),
         }
         return TemplateResponse(request, "admin/sending/uncertainemail/send_again.html", context)
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from accounts.models import SmtpAccount
 from config.chaos import claims
@@ -28,6 +29,28 @@ def test_dispatchers_that_are_many_keep_every_limit():
     assert figures.over_limit == []
     accounts = SmtpAccount.objects.values_list("pk", flat=True)
     assert set(capacity.remaining(accounts).values()) == {0}  # they came as far as they may
+
+
+@pytest.fixture
+def repeatable_read():
+    """A database in which a transaction sees, unless it asks for other, what was there when it began."""
+    name = connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    connection.close()
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {name} RESET default_transaction_isolation")
+    connection.close()
+
+
+def test_the_servers_default_isolation_changes_nothing(repeatable_read):
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_isolation")
+        assert cursor.fetchone() == ("read committed",)
+    figures = claims.run(claimers=16, attempts=200, accounts=3, seed=7)
+    assert figures.errors == []
+    assert figures.over_limit == []
 
 
 def _windows_rolled() -> bool:

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -240,6 +241,71 @@ def _refuse(listener: socket.socket, answer: bytes) -> None:
                 b"LOGIN": tag + b" NO " + answer,
             }
             client.sendall(said.get(command, tag + b" OK done") + b"\r\n")
+
+
+@pytest.fixture
+def odd_server():
+    """odd_server(search, fetch) answers so to UID SEARCH and UID FETCH, always. Returns an account."""
+    listeners = []
+
+    def start(search: bytes, fetch: bytes = b"") -> SmtpAccount:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        threading.Thread(target=_answer, args=(listener, search, fetch), daemon=True).start()
+        return SmtpAccount(
+            imap_host="127.0.0.1", imap_port=listener.getsockname()[1], imap_security="none",
+            username="me", password="Xq7-never",
+        )  # fmt: skip
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+def _answer(listener: socket.socket, search: bytes, fetch: bytes) -> None:
+    with suppress(OSError), listener.accept()[0] as client, client.makefile("rb") as lines:
+        client.sendall(b"* OK hi\r\n")
+        for line in lines:
+            tag, command, *rest = line.split()
+            said = {
+                b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n",
+                b"LIST": b'* LIST (\\Sent) "/" "Sent"\r\n',
+                b"SEARCH": search,
+                b"FETCH": fetch,
+            }
+            client.sendall(said.get(rest[0] if command == b"UID" else command, b"") + tag + b" OK done\r\n")
+
+
+def mail_of(uid: int, header: bytes) -> bytes:
+    return b"* %d FETCH (UID %d BODY[HEADER] {%d}\r\n%b)\r\n" % (uid, uid, len(header), header)
+
+
+@pytest.mark.parametrize(
+    ("search", "fetch"),
+    [
+        (b"* SEARCH 1 2 3\r\n", b""),  # hits that it does not show
+        (b"* SEARCH 1 2\r\n", mail_of(1, b"Message-ID: <other@x.example>\r\n\r\n")),
+        (b"* SEARCH 1\r\n", mail_of(1, b"Subject: Hello\r\n\r\n")),
+        (
+            b"* SEARCH " + b" ".join(b"%d" % uid for uid in range(1, 100)) + b"\r\n",  # as if it were ALL
+            b"".join(mail_of(uid, b"Message-ID: <other@x.example>\r\n\r\n") for uid in range(80, 100)),
+        ),
+    ],
+    ids=["none shown", "one kept back", "without the header", "all mails"],
+)
+def test_hits_that_cannot_all_be_compared_are_no_proof_that_it_is_not_there(odd_server, search, fetch):
+    with pytest.raises(MailboxFailure, match="nobody knows whether it is the email"):
+        is_there(odd_server(search, fetch))
+
+
+def test_hits_that_are_all_other_mails_say_that_it_is_not_there(odd_server):
+    other = mail_of(1, b"Message-ID: <x1f0d@sender.example>\r\n\r\n")
+    assert is_there(odd_server(b"* SEARCH 1\r\n", other)) == [False]
+
+
+def test_a_server_that_breaks_the_grammar_is_told_as_any_other_trouble(odd_server):
+    with pytest.raises(MailboxFailure, match="can't be read over IMAP"):
+        is_there(odd_server(b"* SEARCH {2}\r\n12\r\n"))
 
 
 def test_a_server_that_drips_is_cut_off_at_the_deadline(settings):

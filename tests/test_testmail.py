@@ -12,11 +12,12 @@ from accounts.removal import reasons_against
 from config.demo.smtp_server import Action
 from sending import capacity, freshness, last_hours
 from sending.composer import Letter
+from sending.dispatch import dispatch
 from sending.models import Suppression, TestMail
 from sending.status import queue_status
 from sending.testmail import Refused, send_test
 from tests.cluster import wait_for
-from tests.factories import make_account
+from tests.factories import make_account, set_pace
 from tests.queue_rows import make_queue, make_sent, queued
 from tests.smtp_fixtures import account_at
 
@@ -188,6 +189,17 @@ def test_no_test_mail_comes_between_the_mails_of_a_batch_that_spaces_them(accoun
     make_queue(queued(), "sending", 1, account)
     with pytest.raises(Refused, match="spaces its mails, and sends some just now"):
         send(account)
+
+
+def test_no_batch_comes_beside_a_test_mail_of_an_account_that_spaces_its_mails(account):
+    SmtpAccount.objects.update(spacing=5)
+    set_pace(batch_interval=30)
+    make_queue(queued(), count=3)
+    send(account)
+    TestMail.objects.update(outcome="sending", counts_at=Now() + timedelta(minutes=2))  # it is still at it
+    assert dispatch().mails == 0
+    TestMail.objects.update(outcome="sent", counts_at=Now())
+    assert dispatch().mails > 0
 
 
 def test_the_dashboards_figures_tell_of_it(account):

@@ -9,6 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models import Max
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
@@ -20,7 +21,7 @@ from sending.status import queue_status
 from sending.suppression import suppress
 from tests.factories import make_account, set_pace
 from tests.imap_fixtures import USER, imap_of
-from tests.queue_rows import make_queue, queued
+from tests.queue_rows import make_batch, make_queue, queued
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/sending/uncertainemail/"
@@ -35,6 +36,9 @@ def make_uncertain(account, count=1, campaign=None):
 
 
 def act(client, action, *mails, **data):
+    """With confirmed="yes" as the page that asks would have it now."""
+    if data.get("confirmed") == "yes":
+        data["confirmed"] = QueuedEmail.objects.aggregate(newest=Max("batch"))["newest"]
     data |= {"action": action, "_selected_action": [mail.pk for mail in mails]}
     return client.post(LIST, data, follow=True)
 
@@ -113,6 +117,22 @@ def test_sending_again_asks_first_and_then_does_it(admin_client, mails):
     response = act(admin_client, "send_again", *mails[:2], confirmed="yes")
     assert said(response) == ["2 emails go out again"]
     assert states(*mails) == ["pending", "pending", "uncertain"]
+
+
+def test_one_that_went_out_and_is_uncertain_again_since_the_question_is_not_sent_a_third_time(
+    admin_client, mails
+):
+    page = act(admin_client, "send_again", *mails[:2])
+    confirmed = page.context_data["newest"]
+    assert f'name="confirmed" value="{confirmed}"' in page.content.decode()
+    again = make_batch(started=Now(), token="0" * 32, finished=Now())  # somebody else sent it again meanwhile
+    QueuedEmail.objects.filter(pk=mails[0].pk).update(batch=again, attempts=2)
+    response = act(admin_client, "send_again", *mails[:2], confirmed=confirmed)
+    assert said(response) == [
+        "1 email goes out again",
+        "1 stays as it is: its campaign is cancelled, or it was resolved meanwhile.",
+    ]
+    assert states(*mails[:2]) == ["uncertain", "pending"]
 
 
 def test_what_is_said_of_one_whose_address_is_suppressed_comes_true(admin_client):
