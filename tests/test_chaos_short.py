@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,12 @@ def test_a_seed_repeats_the_schedule_and_another_one_does_not():
     kinds = [fault.kind for fault in schedule.make(asked)]
     assert sum(kind.startswith("kill -9") for kind in kinds) == 200
     assert sum(kind.startswith("PostgreSQL") for kind in kinds) == 20
+
+
+def test_the_command_that_a_run_prints_asks_for_the_same_again():
+    asked = options.parse(["--short", "--kills", "7", "--standby"])
+    words = re.search(r'ARGS="(.*)"', asked.command)[1].split()
+    assert options.parse(words) == asked
 
 
 def test_a_seed_repeats_what_the_server_does_to_a_mail_in_whatever_order_mails_come():

@@ -29,6 +29,17 @@ class Options:
         return 3 if self.is_short else 4
 
     @property
+    def command(self) -> str:
+        """What repeats the plan: the seed alone does so only with the same mails, kills and minutes."""
+        numbers = {"seed": self.seed, "mails": self.mails, "kills": self.kills, "minutes": f"{self.minutes:g}"}
+        if self.claims:
+            numbers["claims"] = self.claims
+        words = [f"--{name} {value}" for name, value in numbers.items()]
+        flags = {"short": self.is_short, "dovecot": self.has_dovecot, "standby": self.has_standby}
+        words += [f"--{name}" for name, is_set in flags.items() if is_set]
+        return f'make chaos ARGS="{" ".join(words)}"'
+
+    @property
     def intensity(self) -> float:
         """How much more often the oracle misbehaves in a small run, so that it shows each kind."""
         return max(1.0, min(4.0, 1000 / self.mails))

@@ -239,7 +239,7 @@ class Run:
         took = time.monotonic() - self.started
         told = table(found, verdict, self.faults.done, self.faults.lanes_at_kills, str(self.claims or ""))
         say("", told, "")
-        say(f"Seed {self.options.seed}, {took:.0f} s.")
+        say(f"{took:.0f} s. The same plan again: {self.options.command}")
         if broken:
             say("Promises were broken:", *(f"  {sentence}" for sentence in broken))
             say(f"The evidence is in {FOLDER}.")
@@ -267,7 +267,7 @@ def main() -> int:
     try:
         return Run(asked).run()
     except KeyboardInterrupt:
-        say("", f"Ended before its end. The plan is that of --seed {asked.seed}.")
+        say("", f"Ended before its end. The same plan again: {asked.command}")
         return 130
     finally:
         for data in (POSTGRES_DATA, STANDBY_DATA):
