@@ -50,7 +50,7 @@ RFC7372 = "RFC 7372"
 RFC7489 = "RFC 7489 section 10.3"
 
 # Suppressing is for good: not where the words tell of a sender, of a while, or of a dislike.
-NOTHING_ELSE = r"^5(?!.*(sender|sending|outgoing|outbound|temporar|spam|polic|reputation|preferenc|blocked))"
+NOTHING_ELSE = r"^5(?!.*(sender|sending account|outgoing|temporar|spam|polic|reputation|preferenc|blocked))"
 # At the dot it may be a link in the message that is on a list.
 BEFORE_DOT = tuple(phase for phase in EVER if phase != Phase.DOT)
 BY_WORDS = (
