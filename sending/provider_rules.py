@@ -193,7 +193,7 @@ SENDING_STOPPED = (
          "https://support.hostinger.com/en/articles/1583452-i-was-suspended-for-mass-mail", MAIL_ON),
     Rule(r"smtp account is not (yet )?activated", ACCOUNT_BLOCKED,
          "502 5.7.0 Your SMTP account is not yet activated.",
-         "https://github.com/turnkeylinux/tracker/issues/1254", MAIL_ON),
+         "https://github.com/supabase/agent-skills/issues/133", MAIL_ON),
     Rule(r"(account|ip address|domain \S+) is not allowed to send(:|\.| *$)", ACCOUNT_BLOCKED,
          "550 that SMTP username's account is not allowed to send", SMTP2GO, MAIL_ON),
 )  # fmt: skip
