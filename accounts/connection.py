@@ -26,6 +26,8 @@ from accounts.secrets import UndecryptableSecret
 
 # Tried in this order, one only: a second try with a wrong password counts as one more against it.
 LOG_INS = ("PLAIN", "LOGIN", "CRAM-MD5")
+# What a server would answer to an AUTH that it does not offer (RFC 4954 section 4).
+NO_LOG_IN = (504, "5.5.4")
 
 
 class SmtpFailure(Exception):
@@ -196,7 +198,7 @@ class SmtpConnection:
 
     def _log_in(self, smtp: BoundedSmtp) -> None:
         if not smtp.has_extn("auth"):
-            raise SmtpFailure(Phase.AUTH, "The server does not offer to log in.")
+            raise SmtpFailure(Phase.AUTH, "The server does not offer to log in.", *NO_LOG_IN)
         try:
             password = self.account.password.reveal()
         except UndecryptableSecret as error:
@@ -204,7 +206,8 @@ class SmtpConnection:
         offered = smtp.esmtp_features["auth"].upper().split()
         mechanism = next((one for one in LOG_INS if one in offered), None)
         if mechanism is None:
-            raise SmtpFailure(Phase.AUTH, "The server offers no way to log in that is known here.")
+            text = "The server offers no way to log in that is known here."
+            raise SmtpFailure(Phase.AUTH, text, *NO_LOG_IN)
         if mechanism == "PLAIN":  # RFC 4616 has it in UTF-8; smtplib's own takes ASCII only
             log_in = network.plain_log_in(self.account.username, password)
             self._expect(Phase.AUTH, smtp.docmd("AUTH", f"PLAIN {log_in}"), 235)

@@ -11,6 +11,7 @@ from sending.replies import (
     CONTENT_REFUSED,
     HOST_BLOCKED,
     LIMIT_REACHED,
+    LOG_IN_NOT_OFFERED,
     LOGIN_WANTED,
     NOT_AS_SENDER,
     OWN_MAILBOX_FULL,
@@ -27,6 +28,7 @@ from sending.replies import (
 )
 from sending.rules import AUTH, AUTH_ON, CONNECTING, DATA_ON, EVER, MAIL, MAIL_ON, RCPT, RCPT_ON, Rule
 
+VERIFY = "https://www.postfix.org/ADDRESS_VERIFICATION_README.html"
 POSTFIX = "https://www.postfix.org/postconf.5.html"
 ANVIL = "https://www.postfix.org/TUNING_README.html"
 POSTFWD = "https://github.com/deltachat/deltachat-core/issues/647"
@@ -35,6 +37,10 @@ IONOS = "https://www.ionos.com/help/email/general-topics/what-are-the-mass-maili
 LOOKUP = "https://github.com/Mailu/Mailu/pull/633"
 AUTHSMTP = "https://www.authsmtp.com/faqs/faq-29.html"
 EXIM = "https://docs.cpanel.net/whm/server-configuration/tweak-settings/"
+WEBDE = (
+    "http://www.sitepackage.de/service/dokumentation/auswertung/"
+    "typische-fehlermeldungen-bei-unzustellbarkeit.html"
+)
 RFC3207 = "RFC 3207 section 4"
 RFC3463 = "RFC 3463"
 RFC4954 = "RFC 4954 section 6"
@@ -43,23 +49,48 @@ RFC5321 = "RFC 5321 section 4.2"
 RFC7372 = "RFC 7372"
 RFC7489 = "RFC 7489 section 10.3"
 
+# Suppressing is for good: not where the words tell of a sender, of a while, or of a dislike.
+NOTHING_ELSE = r"^5(?!.*(sender|sending account|outgoing|temporar|spam|polic|reputation|preferenc|blocked))"
 # At the dot it may be a link in the message that is on a list.
 BEFORE_DOT = tuple(phase for phase in EVER if phase != Phase.DOT)
 BY_WORDS = (
+    # Postfix may ask the recipient's server before it answers RCPT: what that says of us holds there only.
+    Rule(r"^5.*recipient address rejected: un\w+ address: .*(5\.1\.1 |no mailbox here|unknown|no such user)",
+         RECIPIENT_GONE, "550 5.1.1 <a@example.com>: Recipient address rejected: undeliverable address: host"
+         " mx.example.com[192.0.2.9] said: 550 5.1.1 <a@example.com> User doesn't exist (in reply to RCPT TO"
+         " command)", VERIFY, RCPT),
+    Rule(r"^5.*recipient address rejected: un\w+ address: ", RECIPIENT_REFUSED,
+         "550 5.1.1 <a@example.com>: Recipient address rejected: undeliverable address: host"
+         " mx.example.com[192.0.2.9] said: 554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org"
+         " (in reply to RCPT TO command)", VERIFY, RCPT),
+    Rule(r"^4.*recipient address rejected: un\w+ address: ", RECIPIENT_LATER,
+         "450 4.1.1 <a@example.com>: Recipient address rejected: unverified address: host"
+         " mx.example.com[192.0.2.9] said: 451 4.7.1 Too many connections (in reply to RCPT TO command)",
+         VERIFY, RCPT),
     # Postfix says what it thinks of client and sender at RCPT, too (smtpd_delay_reject).
     Rule(r"^4.*(sender address rejected|domain of sender|helo command rejected|client host rejected)",
          TRY_LATER, "450 4.1.8 <a@example.com>: Sender address rejected: Domain not found", POSTFIX, MAIL_ON),
-    Rule(r"(block|reject)\w* by (the |your )?(recipient|user)", RECIPIENT_REFUSED,
+    Rule(r"^5.*((block|reject|black ?list)\w* by \w* ?(recipient|user)"
+         r"|recipient('s| is| has| does| doesn't) .{0,40}(block|black ?list|accept)"
+         r"|(encryption|tls) .{0,20}(for|by) \w* ?recipient"
+         r"|to this (recipient|group|list|distribution (group|list)))", RECIPIENT_REFUSED,
          "550 5.7.1 Sender address blocked by the recipient", RFC3463, RCPT_ON),
+    Rule(r"^5.*sender rejected", NOT_AS_SENDER, "550 5.1.0 <a@example.com> sender rejected",
+         "https://support.konto.pl/kb/a2164/blad-5_1_0.aspx", MAIL_ON),
     Rule(r"^5.*(sender (address|mailbox|domain|verif)|domain of sender|from address|not owned by user)",
          NOT_AS_SENDER,
          "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b", POSTFIX, MAIL_ON),
     Rule(r"^5.*(not|n't) (allowed|permitted|authori[sz]ed) to send (|e?-?mail |messages? )(as|from|using"
          r"|on behalf)", NOT_AS_SENDER, "550 User b is not authorized to send as a@example.com", AUTHSMTP,
          MAIL_ON),
-    Rule(r"blocked using|(black|block) ?list|banned sending ip", HOST_BLOCKED,
+    Rule(r"blocked using|banned sending ip"
+         r"|(client|host|\bip\b|network|\d\.\d+\.\d+\.\d+\]?) .{0,80}(black|block) ?list", HOST_BLOCKED,
          "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", POSTFIX,
          BEFORE_DOT),
+    # Once the recipient is named it may be the one that is listed: "The account or domain may not exist, they
+    # may be blacklisted, or missing the proper dns entries", says cPanel of any recipient it can't route.
+    Rule(r"(black|block) ?list", HOST_BLOCKED, "554 5.7.1 Your address is on our blacklist", POSTFIX,
+         (*CONNECTING, *AUTH, *MAIL)),
     Rule(r"^5.*(helo command|client host) rejected", SENDER_REFUSED,
          "504 5.5.2 <pc>: Helo command rejected: need fully-qualified hostname", POSTFIX, MAIL_ON),
     Rule(r"must issue a starttls|encryption (is )?required|^538 ", TLS_WANTED,
@@ -69,7 +100,9 @@ BY_WORDS = (
          POSTFIX, MAIL_ON),
     Rule(r"authentication (is )?required|not authenticated|without authentication", LOGIN_WANTED,
          "550 5.7.1 Client was not authenticated", RFC4954, (*MAIL, *RCPT)),
-    Rule(r"your (account|mailbox|domain) .{0,40}(disabled|suspended|blocked|locked)|^525 ", ACCOUNT_BLOCKED,
+    Rule(r"your (account|mailbox|domain) .{0,40}(disabled|suspended|blocked|locked)"
+         r"|^5(25|\d\d 5\.7\.13) (?!.*recipient)",
+         ACCOUNT_BLOCKED,
          "525 5.7.13 User account disabled", RFC5248, AUTH_ON),
     Rule(r"^5.*(dmarc|\bspf\b|authentication checks)", UNPROVEN_DOMAIN,
          "550 5.7.1 Unauthenticated email from example.com is not accepted due to domain's DMARC policy",
@@ -77,9 +110,9 @@ BY_WORDS = (
     Rule(r"^4.*gr[ae]y.?list", RECIPIENT_LATER,
          "450 4.2.0 <a@example.com>: Recipient address rejected: Greylisted", POSTFIX, RCPT_ON),
     Rule(r"daily .{0,40}(limit|quota)|(limit|quota|only \d).{0,40} per (day|24 ?h)"
-         r"|(sending|outgoing) (limit|quota)|you have exceeded your .{0,40}(limit|quota)", LIMIT_REACHED,
-         "554 5.7.1 <a@example.com>: Recipient address rejected: You have exceeded your quota", POSTFIX,
-         AUTH_ON),
+         r"|(sending|outgoing) (limit|quota)|send quota|you have exceeded your .{0,40}(limit|quota)",
+         LIMIT_REACHED, "554 5.7.1 <a@example.com>: Recipient address rejected: You have exceeded your quota",
+         POSTFIX, AUTH_ON),
     # How long they last is not said; most count by the hour.
     Rule(r"mail send limit|mail limit has been reached|message count quota|policy rejection.{0,5}quota"
          r"|limit .{0,40}outgoing messages|(mails|messages|message count) per session", TRY_LATER,
@@ -91,14 +124,17 @@ BY_WORDS = (
     Rule(r"^5.*(mailbox|inbox|account|user|recipient).{0,40}(full|over.?quota|quota exceeded)",
          RECIPIENT_REFUSED, "554 delivery error: dd Sorry, your message cannot be delivered. This account is"
          " over quota.", YAHOO_CODES, RCPT_ON),
+    Rule(r"^5.*user has (too many messages|exhausted)", RECIPIENT_REFUSED,
+         "550 Benutzer hat zuviele Mails auf dem Server. / User has too many messages on the server.", WEBDE,
+         RCPT_ON),
     Rule(r"^\d+ [45]\.2\.1 .*(rate|limit|throttl|too (many|fast))", RECIPIENT_LATER,
          "450 4.2.1 <a@example.com>: Recipient rate limit exceeded", RFC3463, RCPT_ON),
     Rule(r"^4.*(temporary (local problem|(service|lookup) failure)|server configuration (problem|error))",
          RETRY_AND_REST, "451 4.3.0 <a@example.com>: Temporary lookup failure", LOOKUP, RCPT_ON),
-    Rule(r"too many (connections|concurrent|messages|e?-?mails|recipients|requests|errors)|too much mail"
+    Rule(r"too many (connections|concurrent|messages|e?-?mails|recipients|requests|errors)|too much mail from"
          r"|rate.?limit|throttl|too (fast|frequent)|slow down|concurrent connections", TRY_LATER,
          "421 4.7.0 mx.example.com Error: too many connections from 192.0.2.1", ANVIL),
-    Rule(r"^5.*(no such (user|mailbox|recipient|address|account)|no mailbox here"
+    Rule(NOTHING_ELSE + r".*(no such (user|mailbox|recipient|address|account)|no mailbox here"
          r"|(user|recipient|mailbox|address|account) (is )?(unknown|not found|disabled|inactive)"
          r"|unknown (user|recipient|mailbox|address|account)|invalid (recipient|mailbox)"
          r"|(user|recipient|mailbox|address|account).{0,40}(does not|doesn't|no longer) exist"
@@ -120,8 +156,8 @@ BY_ENHANCED_CODE = (
          RFC5248, MAIL_ON),
     Rule(r"^5\d\d 5\.1\.[78] ", NOT_AS_SENDER, "501 5.1.7 Bad sender's mailbox address syntax",
          RFC3463, MAIL_ON),
-    Rule(r"^5\d\d 5\.1\.([126]|10) ", RECIPIENT_GONE, "550 5.1.1 Bad destination mailbox address",
-         RFC3463, RCPT_ON),
+    Rule(NOTHING_ELSE + r"\d\d 5\.1\.([126]|10) ", RECIPIENT_GONE,
+         "550 5.1.1 Bad destination mailbox address", RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.([124]\.|7\.17 )", RECIPIENT_REFUSED,
          "550 5.2.0 Other or undefined mailbox status", RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.2\.2 .*(full|quota)", OWN_MAILBOX_FULL, "552 5.2.2 Mailbox full", RFC3463, MAIL),
@@ -138,7 +174,7 @@ BY_CODE = (
          (*CONNECTING, *AUTH, *MAIL)),
     Rule(r"", UNREACHABLE, "554 No SMTP service here", RFC5321, CONNECTING),
     Rule(r"^4", TRY_LATER, "454 4.7.0 Too many login attempts, please try again later", RFC4954, AUTH),
-    Rule(r"^50\d ", SENDER_REFUSED, "504 5.5.4 Unrecognized authentication type", RFC4954, AUTH),
+    Rule(r"^50\d ", LOG_IN_NOT_OFFERED, "503 5.5.1 Error: authentication not enabled", RFC4954, AUTH),
     Rule(r"^5", WRONG_PASSWORD, "535 5.7.8 Username and Password not accepted", RFC4954, AUTH),
     Rule(r"^552 ", CONTENT_REFUSED, "552 Message is too long", RFC5321, MAIL),
     Rule(r"^4", TRY_LATER, "451 4.3.0 Temporary server error", RFC5321, MAIL),

@@ -38,7 +38,7 @@ GOOGLE = (
          MAIL_ON),
     Rule(r"peak smtp relay limit", TRY_LATER,
          "450 4.2.1 Peak SMTP relay limit exceeded for customer. This is a temporary error.", GMAIL_RELAY),
-    Rule(r"^53\d 5\.7\.9 |application-specific password", APP_PASSWORD,
+    Rule(r"^53\d 5\.7\.9 |application(-specific)? password", APP_PASSWORD,
          "534 5.7.9 Application-specific password required", GMAIL_CODES, AUTH),
     Rule(r"^534 5\.7\.14 |(with|through|via) your web browser", BROWSER_LOGIN,
          "534 5.7.14 Please log in through your web browser and then try again", GMAIL_CODES, AUTH),
@@ -103,14 +103,14 @@ MICROSOFT = (
          SMTP_AUTH_OFF,
          "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
          SMTP_AUTH, AUTH),
-    Rule(r"^\d+ 5\.7\.(12[49]|13[3-6]|505|507|513|703) |RST\.(NotAuthorized|AuthenticationRequired)",
+    Rule(r"^\d+ 5\.7\.(12[49]?|13[3-6]|505|507|513|703) |RST\.(NotAuthorized|Auth\w*Required|Sender\w+)",
          RECIPIENT_REFUSED,
          "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", NDR, RCPT_ON),
     Rule(r"^5\d\d 5\.(4\.1|7\.504) .*recipient address rejected", RECIPIENT_GONE,
          "550 5.4.1 Recipient address rejected: Access denied.", NDR, RCPT_ON),
     Rule(r"^550 5\.5\.0 .*mailbox unavailable", RECIPIENT_GONE,
          "550 5.5.0 Requested action not taken: mailbox unavailable", NDR, RCPT_ON, Service.MICROSOFT),
-    Rule(r"^\d+ 5\.2\.12[12] ", RECIPIENT_LATER,
+    Rule(r"^\d+ 5\.2\.12[12] |recipient has (exceeded|reached) .{0,30}limit", RECIPIENT_LATER,
          "550 5.2.122 The recipient has exceeded their limit for the number of messages they can receive"
          " per hour.", NDR, RCPT_ON),
 )  # fmt: skip
@@ -127,7 +127,7 @@ YAHOO = (
     Rule(r"\[BL\d+\]", HOST_BLOCKED,
          "553 5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because the ip is in"
          " Spamhaus's list", YAHOO_CODES),
-    Rule(r"^5.*(user doesn't have a|mailbox not found|mailbox is disabled)", RECIPIENT_GONE,
+    Rule(r"^5.*(user doesn't have a|mailbox not found|(?<!your )mailbox is disabled)", RECIPIENT_GONE,
          "554 delivery error: dd This user doesn't have a yahoo.com account", YAHOO_CODES, RCPT_ON),
 )  # fmt: skip
 
@@ -153,7 +153,7 @@ SES = (
          SES_CODES),
     Rule(r"maximum sending rate", TRY_LATER, "454 Throttling failure: Maximum sending rate exceeded",
          SES_CODES),
-    Rule(r"address (is )?not verified", UNVERIFIED_SENDER,
+    Rule(r"^5.*address (is )?not verified", UNVERIFIED_SENDER,
          "554 Message rejected: Email address is not verified. The following identities failed the check"
          " in region EU-WEST-1: a@example.com", SES_ERRORS, MAIL_ON),
     Rule(r"sending (is |has been )?(paused|suspended)", ACCOUNT_BLOCKED,
@@ -175,4 +175,27 @@ SENDGRID = (
          SENDGRID_CODES, MAIL_ON),
 )  # fmt: skip
 
-PROVIDER_RULES = (*GOOGLE, *MICROSOFT, *YAHOO, *ZOHO, *SES, *SENDGRID)
+CPANEL = "https://api.docs.cpanel.net/openapi/cpanel/operation/suspend_outgoing"
+SMTP2GO = (
+    "https://support.smtp2go.com/hc/en-gb/articles/"
+    "360015283053-550-that-SMTP-username-s-account-is-not-allowed-to-send"
+)
+# What they say of the account that sends often reads like what others say of a recipient.
+SENDING_STOPPED = (
+    Rule(r"outgoing mail (from .{0,80} has been suspended|suspension)", ACCOUNT_BLOCKED,
+         '550 Outgoing mail from "a@example.com" has been suspended.', CPANEL, MAIL_ON),
+    Rule(r"sending (for|from) (this|your) (account|mailbox|address) .{0,12}(disabled|suspended|blocked)"
+         r"|(disabled|suspended) (for|from) sending"
+         r"|(sender account|account outbounds) .{0,20}(disabled|suspended|blocked)", ACCOUNT_BLOCKED,
+         "550 Message was not accepted -- invalid mailbox. Local mailbox a@example.com is unavailable:"
+         " message sending for this account is disabled", "https://mailout.ru/2015/09", MAIL_ON),
+    Rule(r"disabled by user from hpanel", ACCOUNT_BLOCKED, "554 5.7.1 Disabled by user from hPanel",
+         "https://support.hostinger.com/en/articles/1583452-i-was-suspended-for-mass-mail", MAIL_ON),
+    Rule(r"smtp account is not (yet )?activated", ACCOUNT_BLOCKED,
+         "502 5.7.0 Your SMTP account is not yet activated.",
+         "https://github.com/supabase/agent-skills/issues/133", MAIL_ON),
+    Rule(r"(account|ip address|domain \S+) is not allowed to send(:|\.| *$)", ACCOUNT_BLOCKED,
+         "550 that SMTP username's account is not allowed to send", SMTP2GO, MAIL_ON),
+)  # fmt: skip
+
+PROVIDER_RULES = (*SENDING_STOPPED, *GOOGLE, *MICROSOFT, *YAHOO, *ZOHO, *SES, *SENDGRID)

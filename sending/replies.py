@@ -78,6 +78,13 @@ SMTP_AUTH_OFF = _account(
 LOGIN_WANTED = _account(
     Pause.MENDED, _("The server wants a log-in before it sends: enter user name and password.")
 )
+LOG_IN_NOT_OFFERED = _account(
+    Pause.MENDED,
+    _(
+        "The server offers no log-in with a password here: choose port 587 with STARTTLS, or 465 with TLS"
+        " from the start; where it wants no log-in, leave the user name empty."
+    ),
+)
 TLS_WANTED = _account(Pause.MENDED, _("The server wants TLS: choose STARTTLS or TLS from the start."))
 SENDER_REFUSED = _account(Pause.MENDED, _("The server does not let this account send: check its settings."))
 NOT_AS_SENDER = _account(

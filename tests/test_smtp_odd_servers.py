@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from accounts.client import BoundedSmtp
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
+from sending.judge import judge
+from sending.replies import Pause
 from tests.odd_server import GREETING, OFFER, Talk, listen_for, odd_server, says
 
 
@@ -222,6 +224,15 @@ def test_a_log_in_that_leads_nowhere_ends(parts, phase, text):
     assert failure.phase == phase
     assert text in failure.text
     assert "secret-word" not in str(failure)
+
+
+@pytest.mark.parametrize("offer", [b"250 odd\r\n", b"250-odd\r\n250 AUTH XOAUTH2\r\n"])
+def test_a_server_that_offers_no_log_in_pauses_the_account_until_it_is_mended(offer):
+    failure = failure_with(says(GREETING, offer), username="me", password="secret-word")
+    verdict = judge(failure.phase, failure.code, failure.enhanced_code, failure.text)
+    assert (verdict.outcome, verdict.pause) == ("returned", Pause.MENDED)
+    assert "port 587 with STARTTLS, or 465" in str(verdict.cure)
+    assert "leave the user name empty" in str(verdict.cure)
 
 
 @pytest.mark.parametrize("mechanism", [b"LOGIN", b"CRAM-MD5"])
