@@ -19,13 +19,14 @@ import psutil
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
-from accounts.clock import database_now
+from accounts.clock import database_now, steady_time
 from sending import health, lifeline, settle
 from sending.status import last_sign
 
 logger = logging.getLogger("sending")
 
 LOOK_EVERY = 5.0  # seconds between two looks at the database
+SLOW_ANSWER = 2.0  # seconds; a database that took longer counts as one that was away
 STEP = 0.2  # seconds between two looks at the child
 DRAIN_WITHIN = 12.0  # seconds for an orderly end; then all that is left of the cluster is killed
 RECOVER_EVERY = 5.0  # seconds between two looks for batches of the dead
@@ -123,13 +124,19 @@ class Watchdog:
 
     def _look(self) -> str:
         close_old_connections()  # reads alone don't tell that a server became read-only
+        asked = steady_time()
         try:
-            return self.judge.verdict()
+            reason = self.judge.verdict()
         except Error as error:  # no restart of a cluster brings a database back
             logger.warning("The watchdog can't ask the database: %s", type(error).__name__)
             connection.close()
             self.judge.begin()
             return ""
+        if steady_time() - asked > SLOW_ANSWER:  # the cluster had to wait for it, too
+            logger.warning("The database took long to answer the watchdog")
+            self.judge.begin()
+            return ""
+        return reason
 
     def _stop(self, cluster: subprocess.Popen[bytes]) -> None:
         """SIGTERM, so that the mail in hand is finished; after a while kill -9 for what is left."""

@@ -86,6 +86,23 @@ def closed_database() -> Iterator[None]:
 
 
 @contextmanager
+def hung_database() -> Iterator[None]:
+    """The processes that serve the test's database are frozen, but for that of this test's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        frozen = [psutil.Process(pid) for (pid,) in cursor.fetchall()]
+    for process in frozen:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in frozen:
+            process.resume()
+
+
+@contextmanager
 def another_server(hosts: str) -> Iterator[None]:
     """The test's database is, empty, the one of this embedded server, or of these (libpq's host)."""
     names = ("NAME", "USER", "PASSWORD", "HOST", "PORT")

@@ -7,12 +7,13 @@ import psutil
 import pytest
 from django_q.models import OrmQ
 
+from accounts.clock import database_now
 from campaigns import actions
 from config.demo.smtp_server import LocalSmtpServer
 from config.processes import has_ended
 from sending.health import last_pulse
 from sending.models import Batch, Heartbeat, QueuedEmail
-from tests.cluster import closed_database, family, wait_for
+from tests.cluster import closed_database, family, hung_database, wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.acceptance, pytest.mark.timeout(120)]
@@ -152,6 +153,20 @@ def test_no_restart_while_the_database_is_away_and_none_afterwards(server, watch
         wait_for(lambda: watchdog.log.count("can't ask the database") > 9)  # more than WATCHDOG_AFTER
     queue(server, 5)
     wait_for(lambda: states() == {"sent": 5}, what="5 sent")
+    assert main_of(watchdog) == main
+    assert "anew" not in watchdog.log
+
+
+def test_no_restart_where_the_database_hung_for_long(server, watchdog):
+    set_pace(**CALM)
+    main = main_of(watchdog)
+    wait_for(is_idle)
+    since = last_pulse("one")
+    with hung_database():
+        wait_for(lambda: database_now() > since + timedelta(seconds=20), what="more than WATCHDOG_AFTER")
+    queue(server, 5)
+    wait_for(lambda: states() == {"sent": 5}, what="5 sent")
+    assert "took long to answer" in watchdog.log
     assert main_of(watchdog) == main
     assert "anew" not in watchdog.log
 

@@ -31,7 +31,12 @@ class Options:
     @property
     def command(self) -> str:
         """What repeats the plan: the seed alone does so only with the same mails, kills and minutes."""
-        numbers = {"seed": self.seed, "mails": self.mails, "kills": self.kills, "minutes": f"{self.minutes:g}"}
+        numbers = {
+            "seed": self.seed,
+            "mails": self.mails,
+            "kills": self.kills,
+            "minutes": f"{self.minutes:g}",
+        }
         if self.claims:
             numbers["claims"] = self.claims
         words = [f"--{name} {value}" for name, value in numbers.items()]
