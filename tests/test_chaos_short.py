@@ -34,6 +34,7 @@ def test_under_a_handful_of_each_fault_every_promise_is_kept(tmp_path):
     verdict, faults = result["verdict"], result["faults"]
     assert verdict["lost"] == verdict["duplicated"] == verdict["strangers"] == verdict["hidden"] == []
     assert verdict["over_limit"] == []
+    assert verdict["waiting"]  # for a limit: else a claim that heeds none would not be found out
     assert sum(n for kind, n in faults.items() if kind.startswith("kill -9")) >= 4
     assert sum(n for kind, n in faults.items() if kind.startswith("PostgreSQL")) == 2
     assert f"Seed {SEED}" in ended.stdout

@@ -59,7 +59,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--seed", type=int, help="repeats the plan of a run that printed it")
     parser.add_argument("--mails", type=int, help="mails to queue (10,000; short: 120)")
     parser.add_argument("--kills", type=int, help="how often kill -9 strikes (one in 50 mails)")
-    parser.add_argument("--minutes", type=float, default=60, help="begin no fault after so long (60)")
+    parser.add_argument("--minutes", type=float, help="begin no fault after so long (60; short: 3)")
     parser.add_argument(
         "--short", action="store_true", help="less than a minute: a handful of each main fault"
     )
@@ -83,7 +83,7 @@ def parse(arguments: list[str] | None = None) -> Options:
         seed=random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed,
         mails=mails,
         kills=(5 if given.short else max(5, mails // 50)) if given.kills is None else given.kills,
-        minutes=given.minutes,
+        minutes=(3 if given.short else 60) if given.minutes is None else given.minutes,
         is_short=given.short,
         has_dovecot=given.dovecot,
         claims=given.claims,

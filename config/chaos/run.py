@@ -45,7 +45,8 @@ FOLDER = settings.VAR_DIR / "run"
 STAFF_EVERY = 2.0  # seconds
 TELL_EVERY = 5.0
 STANDSTILL, SHORT_STANDSTILL = 20.0, 4.0  # seconds without an acceptance, then the next fault comes
-REST_WITHIN = 240.0  # seconds for the queue to come to rest, once all faults are over
+# Seconds for the queue to come to rest, once all faults are over; what moves no more is judged as it is.
+REST_WITHIN, SHORT_REST_WITHIN = 240.0, 80.0
 
 
 class Run:
@@ -158,7 +159,7 @@ class Run:
             self.fleet.end(cluster)
         while not self.fleet.clusters:
             self.fleet.start()
-        ends = time.monotonic() + REST_WITHIN
+        ends = time.monotonic() + (SHORT_REST_WITHIN if self.options.is_short else REST_WITHIN)
         while time.monotonic() < ends and not self._is_at_rest():
             self._pass_time()
             if self.options.is_short:
