@@ -1,6 +1,7 @@
 """The judge of `make chaos` can fail: each broken promise is seen in a doctored log."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -90,8 +91,9 @@ def test_one_mail_more_than_the_limit_in_any_24_hours_is_over_it(kept):
     assert judge(replace(kept, limits=limits(2))).broken == [
         "1 windows over a limit: a1: 3 in the 24 h before 2027-01-15 08:00:04+00:00, its limit is 2"
     ]
-    yesterday = [replace(kept.accepted[0], at=NOON - 86_400 + 1, campaign="history")]
-    assert judge(replace(kept, accepted=yesterday + kept.accepted)).over_limit == []
+    yesterday = [acceptance(99, NOON - 86_400 - 98)]
+    yesterday = [replace(yesterday[0], campaign="history")]
+    assert judge(replace(kept, accepted=yesterday + kept.accepted)).broken == []
     yesterday = [replace(kept.accepted[0], at=NOON - 86_400 + 5, campaign="history")]
     assert len(judge(replace(kept, accepted=yesterday + kept.accepted)).over_limit) == 1
 
@@ -108,6 +110,7 @@ def test_an_accepted_mail_that_is_said_not_to_be_is_hidden_and_wrongly_resolved(
     verdict = judge(doctored(kept, 4, status=status))
     assert (verdict.hidden, verdict.wrongly_resolved) == ([4], [4])
     assert len(verdict.broken) == 2
+    assert judge(doctored(replace(kept, misdeeds=[]), 4, status=status)).hidden == [4]
 
 
 def test_a_withheld_answer_must_make_uncertain_whether_accepted_or_not(kept):
@@ -116,7 +119,9 @@ def test_a_withheld_answer_must_make_uncertain_whether_accepted_or_not(kept):
 
 def test_an_uncertain_mail_whose_answer_is_in_the_ledger_has_no_reason(kept):
     known = [*kept.ledger, Entry(5, 3, "a1", "rcpt", "failed")]
-    assert judge(replace(kept, ledger=known)).unfounded == [5]
+    verdict = judge(replace(kept, ledger=known))
+    assert verdict.unfounded == [5]
+    assert verdict.broken == ["1 uncertain, though the ledger knows the answer: 5"]
 
 
 def test_two_undecided_mails_in_one_batch_are_one_too_many(kept):
@@ -143,6 +148,9 @@ def test_a_mail_that_crashes_its_server_and_counts_as_sent_is_told(kept):
     poisonous = doctored(kept, 1, email="crash1@example.com")
     accepted = [replace(kept.accepted[0], rcpt="crash1@example.com"), *kept.accepted[1:]]
     assert judge(replace(poisonous, accepted=accepted)).broken == ["1 sent, though poisonous: 1"]
+    doubtful = doctored(kept, 4, email="crash4@example.com")
+    accepted = [*kept.accepted[:2], replace(kept.accepted[2], rcpt="crash4@example.com")]
+    assert judge(replace(doubtful, accepted=accepted)).poisonous_sent == [4]
 
 
 @pytest.mark.parametrize("rule", ["hold", "resend"])
@@ -247,3 +255,30 @@ def test_a_mail_that_ended_as_suppressed_without_a_suppression_is_lost(kept):
 
 def test_a_mail_that_failed_without_an_attempt_is_lost(kept):
     assert judge(doctored(kept, 5, status="failed")).broken == ["1 lost: 5"]
+
+
+def test_one_message_id_that_was_accepted_for_two_addresses_is_a_duplicate(kept):
+    other = replace(kept.accepted[0], rcpt="stranger@example.com")
+    verdict = judge(replace(kept, accepted=[*kept.accepted, other], limits=limits(9)))
+    assert verdict.broken == ["1 accepted more than once: 1"]
+
+
+def test_the_limits_of_each_account_are_looked_at(kept):
+    moved = [*kept.accepted[:2], replace(kept.accepted[2], login="a2")]
+    both = replace(kept, accepted=moved, limits={**limits(1), "a2": {"daily_limit": 1}})
+    assert [window.partition(":")[0] for window in judge(both).over_limit] == ["a1"]
+
+
+def test_a_warm_up_is_a_limit_too(kept):
+    def warming(since):
+        return limits(9, warm_up_start=2, warm_up_step=1, warm_up_since=since)
+
+    began = datetime.fromtimestamp(NOON, UTC)
+    assert len(judge(replace(kept, limits=warming(began))).over_limit) == 1
+    assert judge(replace(kept, limits=warming(began - timedelta(days=1)))).over_limit == []
+
+
+def test_a_ledger_that_says_sent_of_what_was_not_accepted_is_wrong_whatever_the_queue_says(kept):
+    said = [*kept.ledger, Entry(5, 3, "a1", "resolution", "sent")]
+    assert judge(replace(kept, ledger=said)).wrongly_resolved == [5]
+    assert judge(doctored(kept, 5, status="sent")).wrongly_resolved == [5]
