@@ -48,8 +48,10 @@ def test_message_id_and_date_are_fixed_by_the_first_claim():
     mail = claimed().get()
     assert mail.message_id.startswith("<")
     assert mail.message_id.endswith("@sender.example>")
-    before = (mail.message_id, mail.dated_at)
     QueuedEmail.objects.update(status="pending", account=None, batch=None, position=None)
+    QueuedEmail.objects.update(dated_at=Now() - timedelta(hours=1))  # that long ago
+    mail.refresh_from_db()
+    before = (mail.message_id, mail.dated_at)
     finish_batches()
     dispatch()
     mail.refresh_from_db()
@@ -204,3 +206,13 @@ def test_the_wake_up_of_a_worker_is_queued_with_the_claim():
 def test_an_empty_queue_is_not_looked_at_again_before_the_next_tick():
     make_account("a1")
     assert dispatch().next_in is None
+
+
+def test_several_campaigns_in_one_batch_share_what_an_account_has_left():
+    small = make_account("small", daily_limit=1)
+    make_account("other")
+    for name in ("first", "second"):
+        campaign = make_campaign(make_list(2, name, name), name=name)
+        campaign.accounts.set([small])
+        actions.queue_campaign(campaign)
+    assert dispatch().mails == 1

@@ -65,3 +65,9 @@ def test_a_new_session_that_takes_no_mail_is_not_tried_again(serve, answer, stat
     assert QueuedEmail.objects.earliest("id").status == state
     assert sessions.opened == SendLog.objects.count()
     assert SmtpAccount.objects.get().is_paused
+
+
+def test_a_session_that_refuses_a_mail_and_goes_on_is_kept(serve):
+    _server, sessions = serve(2, "451 4.3.0 Later")
+    assert states()[:2] == ["sent"] * 2
+    assert sessions.opened == 1

@@ -228,3 +228,23 @@ def test_a_full_account_s_mail_is_not_claimed_by_a_retry():
     SendLog.objects.update(at=Now() - 2 * HOUR)
     assert retry_due() == 1
     assert QueuedEmail.objects.filter(status="pending").count() == 1
+
+
+def test_an_uncertain_mail_counts_as_late_as_it_can_have_been_handed_over():
+    """Its worker may have been frozen: up to two minutes after its batch was recovered."""
+    account = make_account(minute_limit=1)
+    make_queue(queued(), "uncertain", 1, account)
+    Batch.objects.update(finished=Now() - timedelta(seconds=150))
+    assert look(account).left == 0
+    Batch.objects.update(finished=Now() - timedelta(seconds=190))
+    assert look(account).left == 1
+
+
+def test_a_mail_of_midnight_counts_on_the_day_that_begins_with_it():
+    account = make_account(daily_limit=3, limit_window="calendar", time_zone="UTC")
+    make_sent(queued(), account, 1)
+    midnight = database_now().replace(hour=0, minute=0, second=0, microsecond=0)
+    SendLog.objects.update(at=midnight)
+    assert look(account, midnight + HOUR).used == 1
+    SendLog.objects.update(at=midnight - timedelta(microseconds=1))
+    assert look(account, midnight + HOUR).used == 0

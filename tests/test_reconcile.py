@@ -191,6 +191,7 @@ def test_uncertain_again_in_another_batch_is_looked_for_anew(dovecot, account):
     reconcile()
     second = make_batch(started=Now(), token="0" * 32, finished=Now())
     QueuedEmail.objects.update(status="uncertain", account=account, batch=second, position=0, attempts=2)
+    assert uncertain.plans([mail.pk])[mail.pk].looks == 0  # those of the first time tell nothing of this one
     # Whoever decided over the first time is too late now.
     assert actions.resolve_as_found({mail.pk: first}) == 0
     assert actions.resend_unproven({mail.pk: first}) == 0

@@ -1,9 +1,12 @@
 """A batch settles from the ledger, whoever died; the fence keeps a late worker out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import uuid4
 
+import psycopg
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 
 from campaigns import actions
@@ -11,6 +14,7 @@ from sending import capacity, ledger, replies, settle
 from sending.dispatch import dispatch
 from sending.ledger import Attempt, Hold
 from sending.models import Batch, QueuedEmail, SendLog, Tally
+from tests.cluster import wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
 pytestmark = pytest.mark.django_db
@@ -89,8 +93,13 @@ def test_a_worker_that_lost_its_batch_writes_nothing_more(hold):
 
 
 def test_a_foreign_token_writes_nothing(hold):
-    assert not log(Hold(hold.batch, uuid4(), 120), mails()[0])[0]
+    foreign = Hold(hold.batch, uuid4(), 120)
+    assert not log(foreign, mails()[0])[0]
     assert SendLog.objects.count() == 0
+    assert not settle.hand_back_account(foreign.batch, foreign.token, mails()[0].account_id)
+    assert settle.settle(foreign.batch, foreign.token) is None
+    assert not ledger.renew(foreign)
+    assert states() == ["sending"] * 5
 
 
 def test_the_late_truth_settles_the_one_uncertain_mail_and_nothing_else(hold):
@@ -143,6 +152,7 @@ def test_a_lost_batch_gives_nothing_back(hold):
     expire()
     settle.recover()
     assert not settle.hand_back_account(hold.batch, hold.token, 1)
+    assert not ledger.renew(hold)
     assert states() == ["uncertain"] + ["pending"] * 4
 
 
@@ -213,3 +223,44 @@ def test_a_late_truth_is_dated_when_the_mail_can_have_been_handed_over_at_the_la
     batch, row = Batch.objects.get(), SendLog.objects.get()
     assert row.at == batch.finished + timedelta(minutes=2)
     assert states()[0] == "sent"
+
+
+def test_the_late_truth_counts_the_attempt_that_became_uncertain_once(hold):
+    """A mail that may be retried once more is retried, not failed."""
+    set_pace(batch_size=5, retry_interval=300, max_retries=3)
+    in_hand = mails()[0]
+    QueuedEmail.objects.filter(pk=in_hand.pk).update(attempts=2)
+    expire()
+    settle.recover()
+    assert (states()[0], mails()[0].attempts) == ("uncertain", 3)
+    _, attempt = log(hold, in_hand, replies.RECIPIENT_LATER)
+    ledger.record_late_truth(hold, attempt)
+    assert (states()[0], mails()[0].attempts) == ("retry", 3)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_hand_back_waits_for_a_recovery_at_work_and_heeds_it(hold):
+    """By a plain look at the batch the worker would believe that it is its own, and send on."""
+    account = mails()[0].account_id
+
+    def hand_back():
+        try:
+            return settle.hand_back_account(hold.batch, hold.token, account)
+        finally:
+            connection.close()
+
+    def is_waiting():
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%returned%'"
+        return done.done() or look.execute(waiting).fetchone()
+
+    parameters = connection.get_connection_params() | {"cursor_factory": None}
+    with (
+        psycopg.connect(**parameters) as own,
+        psycopg.connect(**parameters, autocommit=True) as look,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        own.execute("UPDATE sending_batch SET finished = now()")
+        done = pool.submit(hand_back)
+        wait_for(is_waiting)
+        own.commit()
+        assert done.result() is False

@@ -119,3 +119,11 @@ def test_failed_mails_to_suppressed_addresses_stay_failed_and_are_told(campaign)
     assert actions.told_retried(campaign, count) == (
         f"1 failed email of “{campaign}” goes out again; 1 stays failed, since its address is suppressed"
     )
+
+
+def test_one_that_is_due_takes_no_other_along(campaign):
+    attempt_all(replies.RECIPIENT_LATER)
+    first = QueuedEmail.objects.earliest("id")
+    QueuedEmail.objects.filter(pk=first.pk).update(next_attempt_at=Now() - timedelta(seconds=1))
+    assert retry_due() == 1
+    assert states() == [("pending", 1), ("retry", 1)]

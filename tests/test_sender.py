@@ -1,6 +1,7 @@
 """A batch over a real SMTP server: what is sent, what is logged, what follows from a refusal."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
@@ -304,3 +305,58 @@ def test_no_transaction_is_open_while_smtp_talks(server, accounts):
     send(2)
     assert seen
     assert set(seen) == {0}
+
+
+def test_a_second_wake_up_while_the_first_is_at_work_sends_nothing(server, accounts):
+    actions.queue_campaign(make_campaign(make_list(2)))
+    dispatch()
+    batch = Batch.objects.get()
+    Batch.objects.update(started=timezone.now(), token="0" * 32)
+    assert "started before" in send_batch(batch.pk)
+    assert received(server) == []
+    assert states() == ["sending"] * 2
+
+
+def test_a_worker_that_is_cut_as_its_mail_was_just_taken_over_leaves_it_uncertain(
+    server, accounts, monkeypatch
+):
+    from accounts.connection import SmtpConnection
+    from sending import drain
+
+    def send_and_be_cut(self, *args, **options):
+        hand_over(self, *args, **options)
+        drain.stopping.set()
+        drain.over.set()
+        raise drain.Cut
+
+    hand_over = SmtpConnection.send
+    monkeypatch.setattr(SmtpConnection, "send", send_and_be_cut)
+    try:
+        send(3)
+    finally:
+        drain.stopping.clear()
+        drain.over.clear()
+    assert received(server) == ["person1@example.com"]
+    assert states() == ["uncertain", "pending", "pending"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_whose_batch_was_recovered_while_a_mail_was_in_its_hand_begins_no_other(server, accounts):
+    from sending import settle
+
+    def recover():
+        Batch.objects.update(lease="2020-01-01T00:00Z")
+        settle.recover()
+        connection.close()
+
+    def recover_at_the_first(phase, login, rcpt):
+        if (phase, rcpt) == ("dot", "person1@example.com"):
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(recover).result()
+
+    server.script = recover_at_the_first
+    actions.queue_campaign(make_campaign(make_list(4)))
+    dispatch()
+    assert "was recovered" in send_batch(Batch.objects.get().pk)
+    assert received(server) == ["person1@example.com"]
+    assert states() == ["sent"] + ["pending"] * 3

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accounts.client import BoundedSmtp
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from config.demo.smtp_server import Action, LocalSmtpServer
@@ -87,6 +88,7 @@ def test_a_mail_is_taken_over_and_the_reply_that_took_it_is_returned(server, con
         ("mail", "451 4.3.0 Later", ("mail", 451, "4.3.0", "Later")),
         ("rcpt", "550 5.1.1 Unknown", ("rcpt", 550, "5.1.1", "Unknown")),
         ("rcpt", "550 Unknown", ("rcpt", 550, "", "Unknown")),
+        ("data", "452 4.3.1 Full", ("data", 452, "4.3.1", "Full")),
         ("dot", "550 5.4.5 Daily limit", ("dot", 550, "5.4.5", "Daily limit")),
         ("dot", "354 What?", ("dot", 354, "", "What?")),
     ],
@@ -226,3 +228,17 @@ def test_a_large_mail_arrives_whole(server, connection):
     mail = MAIL + (b"." + b"x" * 70 + b"\r\n") * 100_000
     connection.send(FROM, TO, mail)
     assert server.received[0].raw == mail
+
+
+def test_a_time_out_a_moment_after_the_dot_was_written_leaves_it_in_doubt(server, connection, monkeypatch):
+    """A worker that has to end is cut anywhere, by what a client takes for a time-out."""
+
+    def write(self, data):
+        write_whole(self, data)
+        if data == b".\r\n":
+            raise TimeoutError
+
+    write_whole = BoundedSmtp.write
+    monkeypatch.setattr(BoundedSmtp, "write", write)
+    failure = failure_of(connection)
+    assert (failure.phase, failure.after_dot) == ("dot", True)

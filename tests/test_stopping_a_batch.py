@@ -13,11 +13,11 @@ from django.utils import timezone
 from accounts.actions import pause_account
 from accounts.models import SmtpAccount
 from campaigns import actions
-from sending import ledger, suppression
+from sending import ledger, settle, suppression
 from sending.actions import cancel_leftovers
-from sending.models import QueuedEmail, SendLog
+from sending.models import Batch, QueuedEmail, SendLog
 from sending.sender import LONG_WAIT, send_batch
-from tests.batches import accounts_at, claim, people, queue, received, send, send_next, states
+from tests.batches import LONG_AGO, accounts_at, claim, people, queue, received, send, send_next, states
 from tests.cluster import wait_for
 from tests.factories import make_account, make_campaign, make_list, set_pace
 from tests.smtp_fixtures import USERS
@@ -205,3 +205,49 @@ def test_who_stops_a_campaign_in_a_long_pause_between_two_mails_stops_the_next_o
     campaign.refresh_from_db()
     assert campaign.status == "paused"
     assert states() == ["sent", "pending", "pending"]
+
+
+def test_what_a_batch_has_is_cancelled_by_its_worker_alone(smtp_server):
+    """Else a mail that goes out in this moment would count as cancelled."""
+    campaign = queue(3)
+    batch = claim()
+    actions.cancel_campaign(campaign)
+    assert states() == ["sending"] * 3
+    send_batch(batch.pk)
+    cancel_leftovers()
+    assert states() == ["cancelled"] * 3
+    assert not smtp_server.received
+
+
+def test_a_batch_that_uses_a_limit_up_goes_out(smtp_server):
+    SmtpAccount.objects.update(daily_limit=2)
+    send(4)
+    assert states() == ["sent"] * 4
+
+
+@pytest.mark.parametrize(
+    ("write", "sql"),
+    [
+        ("hand_back_campaign", CAMPAIGN.format("paused") + " WHERE name = 'First'"),
+        (
+            "hand_back_mails",
+            "INSERT INTO sending_suppression (email, reason, source, at) "
+            "VALUES ('person3@example.com', 'manual', '', now())",
+        ),
+    ],
+)
+def test_a_worker_that_froze_before_it_handed_back_begins_no_other_mail(
+    smtp_server, meanwhile, monkeypatch, write, sql
+):
+    def freeze_past_the_lease(*args):
+        Batch.objects.update(lease=LONG_AGO)
+        settle.recover()
+        return hand_back(*args)
+
+    hand_back = getattr(settle, write)
+    monkeypatch.setattr(settle, write, freeze_past_the_lease)
+    meanwhile(1, sql)
+    queue(3, name="First")
+    actions.queue_campaign(make_campaign(make_list(2, "others", "other"), name="Second"))
+    send_batch(claim().pk)
+    assert received(smtp_server) == people(1)

@@ -1,12 +1,14 @@
 """A test mail counts against its account's limits, and stops counting only where nothing was accepted."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
+from accounts.connection import SmtpConnection
 from accounts.models import SmtpAccount
 from accounts.removal import reasons_against
 from config.demo.smtp_server import Action
@@ -299,3 +301,19 @@ def _in_thread(act) -> threading.Thread:
     thread = threading.Thread(target=run)
     thread.start()
     return thread
+
+
+def test_one_whose_process_froze_longer_than_it_counts_is_not_handed_over(
+    account, smtp_server, monkeypatch, settings
+):
+    """It would be out later than the limits believe."""
+
+    def open_and_freeze(self):
+        open_it(self)
+        time.sleep(1)  # more than opening and a mail may take together
+
+    settings.SMTP_TIMEOUT = 0.2
+    open_it = SmtpConnection.open
+    monkeypatch.setattr(SmtpConnection, "open", open_and_freeze)
+    assert send(account).tone == "bad"
+    assert not smtp_server.received
