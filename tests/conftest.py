@@ -32,6 +32,7 @@ ONE_AT_A_TIME = {
     "test_drain",
     "test_failover",
     "test_full_disk",
+    "test_power_cut",
     "test_import_cluster",
     "test_watchdog",
 }
