@@ -76,10 +76,15 @@ def relay(path: str) -> None:
         print("listening", flush=True)
         while True:
             client, _ = listener.accept()
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(path)
-            for ends in ((client, server), (server, client)):
-                threading.Thread(target=_pump, args=ends, daemon=True).start()
+            forward(client, path)
+
+
+def forward(client: socket.socket, path: str) -> None:
+    """Connects this client with the server of this Unix socket, from now on."""
+    server = socket.socket(socket.AF_UNIX)
+    server.connect(path)
+    for ends in ((client, server), (server, client)):
+        threading.Thread(target=_pump, args=ends, daemon=True).start()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:

@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from django.db import connection
 
+from tests.silent_network import forward
+
 pytestmark = pytest.mark.django_db
 
 
@@ -28,16 +30,7 @@ def over_tcp():
 
 def _relay(listener: socket.socket, path: str) -> None:
     client, _ = listener.accept()
-    server = socket.socket(socket.AF_UNIX)
-    server.connect(path)
-    for ends in ((client, server), (server, client)):
-        threading.Thread(target=_pump, args=ends, daemon=True).start()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    while data := source.recv(65536):
-        target.sendall(data)
-    target.shutdown(socket.SHUT_WR)
+    forward(client, path)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has TCP_USER_TIMEOUT")
