@@ -36,6 +36,8 @@ def test_under_a_handful_of_each_fault_every_promise_is_kept(tmp_path):
     assert verdict["over_limit"] == []
     assert verdict["waiting"]  # for a limit: else a claim that heeds none would not be found out
     assert sum(n for kind, n in faults.items() if kind.startswith("kill -9")) >= 4
+    # Nobody but recovery can tell then that the mail is not to be sent again.
+    assert faults["kill -9: who sends, a mail accepted and untold"] >= 1
     assert sum(n for kind, n in faults.items() if kind.startswith("PostgreSQL")) == 2
     assert f"Seed {SEED}" in ended.stdout
     assert "Every promise was kept." in ended.stdout
@@ -54,6 +56,14 @@ def test_the_command_that_a_run_prints_asks_for_the_same_again():
     asked = options.parse(["--short", "--kills", "7", "--standby"])
     words = re.search(r'ARGS="(.*)"', asked.command)[1].split()
     assert options.parse(words) == asked
+
+
+def test_a_message_whose_worker_is_about_to_be_killed_is_accepted_and_no_other():
+    plan = Plan(7)
+    plan.is_calm = plan.is_kill_coming = True
+    assert plan.choose("rcpt", "person1@example.com") is None
+    assert plan.choose("dot", "person1@example.com").is_ambiguous
+    assert plan.choose("dot", "person2@example.com") is None
 
 
 def test_a_seed_repeats_what_the_server_does_to_a_mail_in_whatever_order_mails_come():

@@ -4,14 +4,16 @@ import json
 import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from accounts.models import SmtpAccount
 from campaigns.models import Campaign
-from config.chaos import oracle_log
+from config.chaos import oracle_log, staff
 from config.chaos.oracle_log import Acceptance, Misdeed
 from sending import capacity
 from sending.models import Batch, QueuedEmail, SendLog, Suppression
@@ -21,6 +23,7 @@ LIMITS = (
     "daily_limit", "limit_window", "time_zone", "hourly_limit", "minute_limit",
     "warm_up_start", "warm_up_step", "warm_up_since",
 )  # fmt: skip
+SOON = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -112,9 +115,11 @@ def _ledger() -> list[Entry]:
 
 
 def room() -> dict[str, int]:
-    """Mails that each sending campaign's accounts could still take, a full minute aside: it passes soon."""
-    usable = SmtpAccount.objects.usable().values_list("id", flat=True)
-    left = {account: _left(seen) for account, seen in capacity.look(usable).items()}
+    """Mails that each sending campaign's accounts could still take, a full minute and a rest that passes soon
+    aside."""
+    used_up = Q(pause_reason__contains=staff.LIMIT, paused_until__gt=Now() + SOON)
+    usable = SmtpAccount.objects.filter(is_enabled=True).exclude(used_up)
+    left = {pk: _left(seen) for pk, seen in capacity.look(usable.values_list("id", flat=True)).items()}
     found = {}
     for campaign in Campaign.objects.filter(status="sending").prefetch_related("accounts"):
         own = {account.pk for account in campaign.accounts.all()} or set(left)

@@ -15,6 +15,7 @@ from campaigns.models import Campaign
 from config.chaos import database, schedule
 from config.chaos.clusters import Cluster, Fleet, is_talking
 from config.chaos.options import Options
+from config.chaos.oracle_process import OracleProcess
 from config.chaos.schedule import Fault
 from config.processes import kill_all, wait_until
 from config.standby import Pair
@@ -27,14 +28,15 @@ AT_WORK_WITHIN = 5.0  # seconds to wait for a worker that is in a conversation
 class Faults:
     """lanes_at_kills: for each kill -9, how many batches were being sent at that moment."""
 
-    def __init__(self, options: Options, fleet: Fleet, port: int, servers: Pair):
-        self.options, self.fleet, self.port, self.servers = options, fleet, port, servers
+    def __init__(self, options: Options, fleet: Fleet, oracle: OracleProcess, servers: Pair):
+        self.options, self.fleet, self.oracle, self.servers = options, fleet, oracle, servers
         self.done: Counter[str] = Counter()
         self.lanes_at_kills: list[int] = []
         self._threads: list[threading.Thread] = []
         self._causes: dict[str, Callable[[random.Random], bool]] = {
             "kill -9: a worker": self._kill_worker,
             "kill -9: a worker in a conversation": self._kill_talking_worker,
+            "kill -9: who sends, a mail accepted and untold": self._kill_senders,
             "kill -9: the sentinel": self._kill_sentinel,
             "kill -9: the main process": self._kill_main,
             "kill -9: the whole cluster": self._kill_cluster,
@@ -83,14 +85,12 @@ class Faults:
         return self._kill(_one_of(draw, self._workers()))
 
     def _kill_talking_worker(self, draw: random.Random) -> bool:
-        talking: list[psutil.Process] = []
+        wait_until(self._talking, AT_WORK_WITHIN)
+        return self._kill(_one_of(draw, self._talking()))
 
-        def somebody_talks() -> bool:
-            talking[:] = [worker for worker in self._workers() if is_talking(worker, self.port)]
-            return bool(talking)
-
-        wait_until(somebody_talks, AT_WORK_WITHIN)
-        return self._kill(_one_of(draw, talking))
+    def _kill_senders(self, draw: random.Random) -> bool:
+        """In the worst moment: the server has taken the mail in the hand of one of them, and not said so."""
+        return self.oracle.accept_untold(AT_WORK_WITHIN) and self._kill(*self._talking())
 
     def _kill_sentinel(self, draw: random.Random) -> bool:
         return self._kill(self._cluster(draw).sentinel())
@@ -115,7 +115,7 @@ class Faults:
 
     def _freeze(self, draw: random.Random) -> bool:
         """A worker in a conversation where there is one, else a whole cluster."""
-        talking = [worker for worker in self._workers() if is_talking(worker, self.port)]
+        talking = self._talking()
         frozen = [draw.choice(talking)] if talking else self._cluster(draw).processes()
         if not frozen:
             return False
@@ -182,6 +182,9 @@ class Faults:
 
     def _workers(self) -> list[psutil.Process]:
         return [worker for cluster in self.fleet.clusters for worker in cluster.workers()]
+
+    def _talking(self) -> list[psutil.Process]:
+        return [worker for worker in self._workers() if is_talking(worker, self.oracle.port)]
 
     def _in_background(self, lasts: Callable[[], object]) -> None:
         thread = threading.Thread(target=lasts, daemon=True)

@@ -2,7 +2,7 @@
 
 Whether it misbehaves depends on the seed, the phase, the mail (or the connection) and how often it
 came before, never on what happened elsewhere: so the same seed does the same to the same mail,
-in whatever order the mails come.
+in whatever order the mails come. Only a mail whose worker is about to be killed is whichever comes next.
 """
 
 import random
@@ -62,6 +62,8 @@ RULES = (
     Rule("dot", 0.002, "554 5.7.1 Message rejected as spam", "554 5.7.1 after the dot"),
 )
 CRASH = Rule("data", 1, Action.CUT, "crash on an address")
+# On demand: the driver kills who sent it, so that its mail is accepted and nobody is left to know.
+ACCEPTED_UNTOLD = Rule("dot", 1, Action.KEEP_AND_STALL, "accept, then stall until its worker is killed")
 
 
 class Plan:
@@ -70,12 +72,16 @@ class Plan:
     def __init__(self, seed: int, intensity: float = 1.0):
         self.seed, self.intensity = seed, intensity
         self.is_calm = False
+        self.is_kill_coming = False  # then the next message is accepted, and nobody told
         self._seen: Counter[tuple[str, str]] = Counter()
 
     def choose(self, phase: str, about: str) -> Rule | None:
         """What to do wrong in this phase; about: whose turn it is (recipient, log-in, "")."""
         if phase == "data" and about.startswith(CRASHING):
             return CRASH
+        if phase == "dot" and self.is_kill_coming:
+            self.is_kill_coming = False
+            return ACCEPTED_UNTOLD
         if self.is_calm:
             return None
         self._seen[phase, about] += 1

@@ -82,7 +82,7 @@ def parse(arguments: list[str] | None = None) -> Options:
     return Options(
         seed=random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed,
         mails=mails,
-        kills=(5 if given.short else max(5, mails // 50)) if given.kills is None else given.kills,
+        kills=(6 if given.short else max(5, mails // 50)) if given.kills is None else given.kills,
         minutes=(3 if given.short else 60) if given.minutes is None else given.minutes,
         is_short=given.short,
         has_dovecot=given.dovecot,

@@ -101,6 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     known = json.loads((options.folder / "accounts.json").read_text())
     plan = Plan(options.seed, options.intensity)
     signal.signal(signal.SIGUSR1, lambda *_: setattr(plan, "is_calm", True))
+    signal.signal(signal.SIGUSR2, lambda *_: setattr(plan, "is_kill_coming", True))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = OracleLog(options.folder / "oracle.log")
     with ExitStack() as stack:

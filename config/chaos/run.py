@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
@@ -19,7 +18,7 @@ django.setup()
 
 from django.conf import settings  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
 from django.db.models.functions import Now  # noqa: E402
 from django_q.models import OrmQ  # noqa: E402
 from django_q.tasks import async_task  # noqa: E402
@@ -31,9 +30,10 @@ from config.chaos.faults import Faults  # noqa: E402
 from config.chaos.judge import judge  # noqa: E402
 from config.chaos.options import Options  # noqa: E402
 from config.chaos.oracle_log import OracleLog  # noqa: E402
+from config.chaos.oracle_process import OracleProcess  # noqa: E402
 from config.chaos.table import table  # noqa: E402
 from config.environment import POSTGRES_DATA  # noqa: E402
-from config.processes import database_url, launch, wait_until  # noqa: E402
+from config.processes import database_url  # noqa: E402
 from config.standby import Pair  # noqa: E402
 from sending import uncertain  # noqa: E402
 from sending.actions import set_pacing  # noqa: E402
@@ -68,25 +68,23 @@ class Run:
         self._make_database()
         self._claim()
         scene.describe_accounts(boxes, FOLDER)
-        oracle = self._start_oracle()
+        oracle = OracleProcess(self.options, FOLDER)
         try:
-            port = int((FOLDER / "port").read_text())
-            imap_port = int((FOLDER / "imap").read_text()) if self.options.has_dovecot else None
-            self.queued = scene.build(self.options, boxes, port, imap_port, OracleLog(self.log))
+            log = OracleLog(oracle.log)
+            self.queued = scene.build(self.options, boxes, oracle.port, oracle.imap_port, log)
             self._history = sum(box.history for box in boxes)
             self.fleet = Fleet(FOLDER, self._environment())
             try:
-                self.faults = Faults(self.options, self.fleet, port, self.servers)
+                self.faults = Faults(self.options, self.fleet, oracle, self.servers)
                 self._cause_trouble()
-                oracle.send_signal(signal.SIGUSR1)
+                oracle.be_calm()
                 self._come_to_rest()
                 self.fleet.end_all()
             finally:
                 self.fleet.kill_everything()
             return self._judge()
         finally:
-            oracle.terminate()
-            oracle.wait()
+            oracle.end()
 
     def _make_database(self) -> None:
         if self.options.has_standby:
@@ -102,17 +100,6 @@ class Run:
             say(f"{self.options.claims:,} claims of 32 claimers on 20 accounts ...")
             self.claims = claims.run(32, self.options.claims, 20, self.options.seed)
             call_command("flush", interactive=False, verbosity=0)
-
-    def _start_oracle(self) -> subprocess.Popen[bytes]:
-        command = ["-m", "config.chaos.oracle", "--folder", str(FOLDER), "--seed", str(self.options.seed)]
-        command += ["--intensity", str(self.options.intensity)]
-        command += ["--dovecot"] * self.options.has_dovecot
-        with (FOLDER / "oracle.out").open("ab") as out:
-            process = launch(*command, log=out)
-        if not wait_until((FOLDER / "port").exists, 20):
-            process.kill()
-            raise SystemExit(f"The oracle did not start: see {FOLDER / 'oracle.out'}.")
-        return process
 
     def _environment(self) -> dict[str, str]:
         return {
@@ -180,14 +167,10 @@ class Run:
     def _is_at_rest(self) -> bool:
         def look() -> bool:
             staff.mend()  # a pause is no reason to wait that a run could end with
-            open_now = Counter(QueuedEmail.objects.values_list("campaign__name", "status"))
-            if any(status == "sending" for _, status in open_now):
-                return False
-            if any(plan.next != uncertain.Next.HOLD for plan in uncertain.plans(_uncertain()).values()):
-                return False  # there is still a look to come
-            room = facts.room()
-            waits = {name for name, status in open_now if status in ("pending", "retry")}
-            return all(not room.get(name, 1) for name in waits)
+            with transaction.atomic(), connection.cursor() as cursor:
+                # One snapshot: a mail that is claimed between two looks takes room, and may come back.
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+                return _nothing_can_move()
 
         return database.patiently(look)
 
@@ -247,6 +230,17 @@ class Run:
             return 1
         say("Every promise was kept.")
         return 0
+
+
+def _nothing_can_move() -> bool:
+    open_now = Counter(QueuedEmail.objects.values_list("campaign__name", "status"))
+    if any(status == "sending" for _, status in open_now):
+        return False
+    if any(plan.next != uncertain.Next.HOLD for plan in uncertain.plans(_uncertain()).values()):
+        return False  # there is still a look to come
+    room = facts.room()
+    waits = {name for name, status in open_now if status in ("pending", "retry")}
+    return all(not room.get(name, 1) for name in waits)
 
 
 def _uncertain() -> list[int]:

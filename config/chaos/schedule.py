@@ -10,7 +10,8 @@ from config.chaos.options import Options
 SPREAD = 0.85  # of the mails: the last fault strikes when so many were accepted
 KILLS = {
     "kill -9: a worker": 35,
-    "kill -9: a worker in a conversation": 35,
+    "kill -9: a worker in a conversation": 25,
+    "kill -9: who sends, a mail accepted and untold": 10,
     "kill -9: the sentinel": 10,
     "kill -9: the main process": 5,
     "kill -9: the whole cluster": 10,
