@@ -1,6 +1,6 @@
 """What is done with a file of contacts: looked at, checked, imported. Command and admin call these."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, BinaryIO
@@ -63,20 +63,34 @@ def import_contacts(file: BinaryIO, filename: str, list_name: str) -> ImportRepo
     return report
 
 
-def write_file(file: BinaryIO, report: ImportReport, fields: Sequence[str] | None = None) -> None:
+def _nothing() -> None: ...
+
+
+def write_file(
+    file: BinaryIO,
+    report: ImportReport,
+    fields: Sequence[str] | None = None,
+    on_row: Callable[[], None] = _nothing,
+) -> None:
     """As import_contacts, for a report that is looked at meanwhile, with the columns mapped to `fields`.
 
-    A report with a reason sends the addresses onto the suppression list instead.
+    A report with a reason sends the addresses onto the suppression list instead. on_row is called for each
+    row that is read; what it raises ends the import, with nothing changed.
     """
     with transaction.atomic():
-        _stage(file, report, fields)
+        _stage(file, report, fields, on_row)
         (writing.write_suppressions if report.reason else writing.write)(report)
 
 
-def check_file(file: BinaryIO, report: ImportReport, fields: Sequence[str] | None = None) -> None:
+def check_file(
+    file: BinaryIO,
+    report: ImportReport,
+    fields: Sequence[str] | None = None,
+    on_row: Callable[[], None] = _nothing,
+) -> None:
     """Fills the report as write_file would, and changes nothing."""
     with transaction.atomic():
-        _stage(file, report, fields)
+        _stage(file, report, fields, on_row)
         (writing.count_suppressions if report.reason else writing.count)(report)
 
 
@@ -110,11 +124,13 @@ def checked_list_name(list_name: str) -> str:
     return name
 
 
-def _stage(file: BinaryIO, report: ImportReport, fields: Sequence[str] | None) -> None:
+def _stage(
+    file: BinaryIO, report: ImportReport, fields: Sequence[str] | None, on_row: Callable[[], None]
+) -> None:
     table = _open_table(file)
     columns, rows = _columns_and_rows(table, fields)
     report.source = table.source
-    writing.stage(_people(rows, columns, report))
+    writing.stage(_people(rows, columns, report, on_row))
     if not report.read:
         _refuse_only_a_header()
 
@@ -182,9 +198,12 @@ def _with_first(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
     yield from rows
 
 
-def _people(rows: Iterator[Row], columns: list[Column], report: ImportReport) -> Iterator[Person]:
+def _people(
+    rows: Iterator[Row], columns: list[Column], report: ImportReport, on_row: Callable[[], None]
+) -> Iterator[Person]:
     filled: set[str] = set()
     for line, cells in rows:
+        on_row()
         report.read += 1
         person = read_person(line, cells, columns)
         if isinstance(person, RefusedRow):

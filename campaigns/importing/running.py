@@ -33,7 +33,7 @@ def run(imported: Import, progress: Progress) -> dict[str, Any]:
 
         progress.measure = measure
         try:
-            (check_file if is_check else write_file)(file, report, imported.fields)
+            (check_file if is_check else write_file)(file, report, imported.fields, progress.go_on)
         finally:
             progress.measure = lambda: (report.read, 99)  # the file is about to be closed
     if not is_check and not report.refused:

@@ -56,6 +56,11 @@ class Progress:
     def step(self, rows: int) -> None:
         """So many rows more. Raises Interrupted when the work is over before its time."""
         self.rows += rows
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Raises Interrupted when the work is over before its time. To be called often: no statement is
+        there to be cut while rows are read, or copied into PostgreSQL."""
         if self.is_over:
             raise Interrupted
 
