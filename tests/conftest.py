@@ -38,6 +38,7 @@ ONE_AT_A_TIME = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keeps tests that watch a real cluster's time on one worker of pytest-xdist (--dist loadgroup)."""
     for item in items:
