@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,12 +118,15 @@ def assert_accessible_in_every_look(page: Any) -> None:
     page.set_viewport_size(WIDE)
 
 
-def assert_accessible(page: Any) -> None:
-    """axe-core finds no serious or critical issue on the page as it is shown now."""
+def assert_accessible(page: Any, rules: Sequence[str] = ()) -> None:
+    """axe-core finds no serious or critical issue on the page as it is shown now, by these rules or all."""
     # Through the debugger's protocol, which the page's policy does not bind.
     if not page.evaluate("'axe' in window"):
         page.evaluate(Path(AXE).read_text())
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations'], preload: false})")["violations"]
+    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
+    if rules:
+        options["runOnly"] = list(rules)
+    found = page.evaluate("(options) => axe.run(document, options)", options)["violations"]
     serious = [
         f"{issue['id']}: {issue['help']}: {node['target']} {node.get('failureSummary', '')}"
         for issue in found

@@ -5,11 +5,11 @@ import pytest
 from django.urls import reverse
 
 from tests import office
-from tests.browser import NARROW, assert_accessible
+from tests.browser import COLOURS_STAND, NARROW, assert_accessible
 from tests.queue_rows import beat
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
-LOOKS = {"light": {}, "dark": {"color_scheme": "dark"}, "narrow": {"viewport": NARROW}}
+LOOKS = {"wide": {}, "narrow": {"viewport": NARROW}}
 looks = pytest.mark.parametrize("options", LOOKS.values(), ids=LOOKS)
 
 # Where the page, or something on it that can't be scrolled, is cut off at its right edge.
@@ -26,6 +26,16 @@ RING = """() => { const style = getComputedStyle(document.activeElement);
 NO_RING = ("none 0px none", "none 3px none", "none 2px none")
 
 
+def assert_right(page) -> None:
+    """For everybody, by light and in the dark (which is but other colours), and nothing is cut off."""
+    assert_accessible(page)
+    assert_fits(page)
+    page.emulate_media(color_scheme="dark")
+    page.evaluate(COLOURS_STAND)
+    assert_accessible(page, rules=["color-contrast"])
+    page.emulate_media(color_scheme="light")
+
+
 def assert_fits(page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), page.url
     assert page.evaluate(CUT_OFF) == [], page.url
@@ -39,8 +49,7 @@ def test_every_screen_is_accessible_and_fits(open_page, django_user_model, optio
         beat()
         response = page.goto(url())
         assert response.status == (404 if name == "no-such-page" else 200), name
-        assert_accessible(page)
-        assert_fits(page)
+        assert_right(page)
 
 
 @looks
@@ -48,8 +57,7 @@ def test_every_screen_that_has_nothing_to_show_is_accessible_and_fits(open_page,
     page = open_page(django_user_model.objects.create_superuser("maria"), **options)
     for name in office.EMPTY:
         page.goto(office.SCREENS[name]())
-        assert_accessible(page)
-        assert_fits(page)
+        assert_right(page)
 
 
 @looks
@@ -58,12 +66,11 @@ def test_pages_without_a_user_or_with_an_error_are_accessible_and_fit(open_page,
     page = open_page(**options)
     for url, status in ((reverse("admin:login"), 200), ("/broken/", 500), ("/no/such/page/", 404)):
         assert page.goto(url).status == status
-        assert_accessible(page)
-        assert_fits(page)
+        assert_right(page)
     page = open_page(office.nobody(), **options)
     assert page.goto(office.SCREENS["pacing"]()).status == 403
     page.get_by_text("Your role does not allow it").wait_for()
-    assert_accessible(page)
+    assert_right(page)
 
 
 def test_the_question_before_uncertain_mail_goes_out_again_is_accessible(open_page, django_user_model):
@@ -71,8 +78,7 @@ def test_the_question_before_uncertain_mail_goes_out_again_is_accessible(open_pa
     page = open_page(django_user_model.objects.create_superuser("maria"), viewport=NARROW)
     page.goto(office.SCREENS["uncertain"]())
     office.ask_to_send_again(page)
-    assert_accessible(page)
-    assert_fits(page)
+    assert_right(page)
 
 
 @pytest.mark.parametrize("name", ["dashboard", "contacts", "campaign-progress", "import-checked", "contact"])
