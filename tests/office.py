@@ -198,37 +198,38 @@ def address(name) -> str:
 
 def send(campaign, account, count, *, hours, since=0) -> None:
     """Sent mails, more by day than by night, over the hours before now (but for the last `since`)."""
-    for number, mail in enumerate(make_queue(campaign, "sent", count, account)):
-        share = (number / max(count, 1)) ** 1.6
-        log(
-            mail,
-            account,
-            "sent",
-            250,
-            "",
-            timedelta(hours=since + share * (hours - since), minutes=number % 7),
-        )
+    shares = [(number / max(count, 1)) ** 1.6 for number in range(count)]
+    ages = [
+        timedelta(hours=since + share * (hours - since), minutes=number % 7)
+        for number, share in enumerate(shares)
+    ]
+    log(make_queue(campaign, "sent", count, account), account, "sent", 250, "", ages)
 
 
 def refuse(campaign, account, outcome, code, enhanced, count) -> None:
-    for number, mail in enumerate(make_queue(campaign, "failed", count, account)):
-        log(mail, account, outcome, code, enhanced, timedelta(hours=2.3 * number + 0.5))
+    ages = [timedelta(hours=2.3 * number + 0.5) for number in range(count)]
+    log(make_queue(campaign, "failed", count, account), account, outcome, code, enhanced, ages)
 
 
-def log(mail, account, outcome, code, enhanced, age) -> None:
-    batch = Batch.objects.create(
-        size=1, lease=timezone.now(), finished=timezone.now() - timedelta(hours=50), token=uuid4()
+def log(mails, account, outcome, code, enhanced, ages) -> None:
+    """A ledger row for each mail, this long ago."""
+    now = timezone.now()
+    batches = Batch.objects.bulk_create(
+        Batch(size=1, lease=now, finished=now - timedelta(hours=50), token=uuid4()) for _ in mails
     )
-    SendLog.objects.create(
-        queued_email=mail,
-        batch=batch,
-        account=account,
-        at=Now() - age,
-        phase="dot" if outcome == "sent" else "rcpt",
-        code=code,
-        enhanced_code=enhanced,
-        outcome=outcome,
-        duration=0.4,
+    SendLog.objects.bulk_create(
+        SendLog(
+            queued_email=mail,
+            batch=batch,
+            account=account,
+            at=now - age,
+            phase="dot" if outcome == "sent" else "rcpt",
+            code=code,
+            enhanced_code=enhanced,
+            outcome=outcome,
+            duration=0.4,
+        )
+        for mail, batch, age in zip(mails, batches, ages, strict=True)
     )
 
 
@@ -265,8 +266,8 @@ def one_persons_history(campaign: Campaign, account: SmtpAccount) -> None:
     QueuedEmail.objects.filter(pk=mail.pk).update(
         email=contact.email, last_reply="550 5.1.1 No such user here"
     )
-    log(mail, account, "retry", 450, "4.2.1", timedelta(minutes=12))
-    log(mail, account, "failed", 550, "5.1.1", timedelta(minutes=2))
+    log([mail], account, "retry", 450, "4.2.1", [timedelta(minutes=12)])
+    log([mail], account, "failed", 550, "5.1.1", [timedelta(minutes=2)])
     Suppression.objects.create(email=contact.email, reason="bounced", source="campaign 3")
 
 

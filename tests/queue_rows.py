@@ -20,8 +20,8 @@ def make_queue(campaign, status="pending", count=1, account=None, **fields):
         fields.setdefault("next_attempt_at", timezone.now() + timedelta(minutes=5))
     if status in ("sending", "uncertain"):
         fields |= {"batch": make_batch(), "dated_at": timezone.now()}
-    return [
-        QueuedEmail.objects.create(
+    return QueuedEmail.objects.bulk_create(
+        QueuedEmail(
             campaign=campaign,
             email=f"{status}{n}-{uuid4().hex[:8]}@example.com",
             status=status,
@@ -31,7 +31,7 @@ def make_queue(campaign, status="pending", count=1, account=None, **fields):
             **fields,
         )
         for n in range(count)
-    ]
+    )
 
 
 def make_batch(**fields) -> Batch:
