@@ -35,6 +35,7 @@ POSTFWD = "https://github.com/deltachat/deltachat-core/issues/647"
 CBPOLICYD = "https://github.com/bbottema/simple-java-mail/issues/348"
 IONOS = "https://www.ionos.com/help/email/general-topics/what-are-the-mass-mailing-limits/"
 LOOKUP = "https://github.com/Mailu/Mailu/pull/633"
+MIMECAST = "https://community.mimecast.com/s/article/email-security-cloud-gateway-mimecast-smtp-error-codes"
 AUTHSMTP = "https://www.authsmtp.com/faqs/faq-29.html"
 EXIM = "https://docs.cpanel.net/whm/server-configuration/tweak-settings/"
 WEBDE = (
@@ -55,7 +56,8 @@ NOTHING_ELSE = r"^5(?!.*(sender|sending account|outgoing|temporar|spam|polic|rep
 BEFORE_DOT = tuple(phase for phase in EVER if phase != Phase.DOT)
 BY_WORDS = (
     # Postfix may ask the recipient's server before it answers RCPT: what that says of us holds there only.
-    Rule(r"^5.*recipient address rejected: un\w+ address: .*(5\.1\.1 |no mailbox here|unknown|no such user)",
+    Rule(r"^5.*recipient address rejected: un\w+ address: .*(5\.1\.1 |no mailbox here|no such user"
+         r"|user unknown|unknown (user|recipient|mailbox|address))",
          RECIPIENT_GONE, "550 5.1.1 <a@example.com>: Recipient address rejected: undeliverable address: host"
          " mx.example.com[192.0.2.9] said: 550 5.1.1 <a@example.com> User doesn't exist (in reply to RCPT TO"
          " command)", VERIFY, RCPT),
@@ -68,7 +70,7 @@ BY_WORDS = (
          " mx.example.com[192.0.2.9] said: 451 4.7.1 Too many connections (in reply to RCPT TO command)",
          VERIFY, RCPT),
     # Postfix says what it thinks of client and sender at RCPT, too (smtpd_delay_reject).
-    Rule(r"^4.*(sender address rejected|domain of sender|helo command rejected|client host rejected)",
+    Rule(r"^4.*(sender (address rejected|verif)|domain of sender|helo command rejected|client host rejected)",
          TRY_LATER, "450 4.1.8 <a@example.com>: Sender address rejected: Domain not found", POSTFIX, MAIL_ON),
     Rule(r"^5.*((block|reject|black ?list)\w* by \w* ?(recipient|user)"
          r"|recipient('s| is| has| does| doesn't) .{0,40}(block|black ?list|accept)"
@@ -77,13 +79,15 @@ BY_WORDS = (
          "550 5.7.1 Sender address blocked by the recipient", RFC3463, RCPT_ON),
     Rule(r"^5.*sender rejected", NOT_AS_SENDER, "550 5.1.0 <a@example.com> sender rejected",
          "https://support.konto.pl/kb/a2164/blad-5_1_0.aspx", MAIL_ON),
-    Rule(r"^5.*(sender (address|mailbox|domain|verif)|domain of sender|from address|not owned by user)",
-         NOT_AS_SENDER,
+    Rule(r"^5.*(sender (address|mailbox|domain(?!.{0,20} limit)|verif)|domain of sender|from address"
+         r"|not owned by user)", NOT_AS_SENDER,
          "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b", POSTFIX, MAIL_ON),
     Rule(r"^5.*(not|n't) (allowed|permitted|authori[sz]ed) to send (|e?-?mail |messages? )(as|from|using"
          r"|on behalf)", NOT_AS_SENDER, "550 User b is not authorized to send as a@example.com", AUTHSMTP,
          MAIL_ON),
-    Rule(r"blocked using|banned sending ip"
+    Rule(r"^4.*temporar\w* .{0,20}(black|block) ?list", TRY_LATER, "451 IP temporarily blacklisted",
+         MIMECAST),
+    Rule(r"blocked using|banned sending ip|in an rbl\b"
          r"|(client|host|\bip\b|network|\d\.\d+\.\d+\.\d+\]?) .{0,80}(black|block) ?list", HOST_BLOCKED,
          "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org", POSTFIX,
          BEFORE_DOT),
@@ -91,16 +95,20 @@ BY_WORDS = (
     # may be blacklisted, or missing the proper dns entries", says cPanel of any recipient it can't route.
     Rule(r"(black|block) ?list", HOST_BLOCKED, "554 5.7.1 Your address is on our blacklist", POSTFIX,
          (*CONNECTING, *AUTH, *MAIL)),
-    Rule(r"^5.*(helo command|client host) rejected", SENDER_REFUSED,
+    Rule(r"^5.*((helo command|client host) rejected|invalid helo)", SENDER_REFUSED,
          "504 5.5.2 <pc>: Helo command rejected: need fully-qualified hostname", POSTFIX, MAIL_ON),
     Rule(r"must issue a starttls|encryption (is )?required|^538 ", TLS_WANTED,
          "530 5.7.0 Must issue a STARTTLS command first", RFC3207, AUTH_ON),
     Rule(r"relay(ing)? (access )?(denied|disallowed|prohibited|not)|(unable|permitted|allowed) to relay"
          r"|do(es)? not relay|rcpthosts", SENDER_REFUSED, "454 4.7.1 <a@example.com>: Relay access denied",
          POSTFIX, MAIL_ON),
-    Rule(r"authentication (is )?required|not authenticated|without authentication", LOGIN_WANTED,
+    Rule(r"auth(entication)? (is )?required|not authenticated|without authentication|failed to authenticate"
+         r"|cannot achieve exchange server authentication", LOGIN_WANTED,
          "550 5.7.1 Client was not authenticated", RFC4954, (*MAIL, *RCPT)),
-    Rule(r"your (account|mailbox|domain) .{0,40}(disabled|suspended|blocked|locked)"
+    Rule(r"your (email |e-mail |mail |smtp )?(account|mailbox|domain) .{0,40}(disabled|suspended"
+         r"|blocked|locked)"
+         r"|(disabled|suspended|blocked) (for|on) your (email |e-mail |mail |smtp )?account"
+         r"|(your|smtp) (smtp |email |mail )?(service|auth\w*) .{0,20}(disabled|suspended|blocked)"
          r"|^5(25|\d\d 5\.7\.13) (?!.*recipient)",
          ACCOUNT_BLOCKED,
          "525 5.7.13 User account disabled", RFC5248, AUTH_ON),
@@ -109,15 +117,23 @@ BY_WORDS = (
          RFC7489, MAIL_ON),
     Rule(r"^4.*gr[ae]y.?list", RECIPIENT_LATER,
          "450 4.2.0 <a@example.com>: Recipient address rejected: Greylisted", POSTFIX, RCPT_ON),
-    Rule(r"daily .{0,40}(limit|quota)|(limit|quota|only \d).{0,40} per (day|24 ?h)"
+    # A mailbox that is full says so in words that others use of a sender.
+    Rule(r"^4\d\d 4\.2\.2 ", RECIPIENT_LATER,
+         "452 4.2.2 <a@example.com>: You have exceeded your storage limit", RFC3463, RCPT),
+    Rule(r"^5\d\d 5\.2\.2 ", RECIPIENT_REFUSED, "552 5.2.2 The user's daily mail quota is used up", RFC3463,
+         RCPT),
+    Rule(r"(daily|monthly) .{0,40}(limit|quota)|messaging limits|(insufficient|not enough) credit"
+         r"|(limit|quota|only \d).{0,40} (per|in|within) (the )?(last )?(day|24 ?h|month)"
          r"|(sending|outgoing) (limit|quota)|send quota|you have exceeded your .{0,40}(limit|quota)",
          LIMIT_REACHED, "554 5.7.1 <a@example.com>: Recipient address rejected: You have exceeded your quota",
          POSTFIX, AUTH_ON),
     # How long they last is not said; most count by the hour.
-    Rule(r"mail send limit|mail limit has been reached|message count quota|policy rejection.{0,5}quota"
+    Rule(r"mail send limit|mail limit has been reached|message count quota|policy rejection.{0,20}quota"
          r"|limit .{0,40}outgoing messages|(mails|messages|message count) per session", TRY_LATER,
          "450 Requested mail action not taken: mailbox unavailable Mail send limit exceeded.", IONOS,
          AUTH_ON),
+    Rule(r"sender rate|outbound thread limit", TRY_LATER, "451 Sender rate exceeds 100 messages per 1h",
+         "https://github.com/madeITBelgium/vesta/issues/3", AUTH_ON),
     Rule(r"(exceed|limit|too many|max|only \d).{0,60}(per|this) \d* ?(hour|minute)|hourly", TRY_LATER,
          "550 Domain example.com has exceeded the max emails per hour (100/100 (100%)) allowed.", EXIM,
          AUTH_ON),
@@ -129,7 +145,8 @@ BY_WORDS = (
          RCPT_ON),
     Rule(r"^\d+ [45]\.2\.1 .*(rate|limit|throttl|too (many|fast))", RECIPIENT_LATER,
          "450 4.2.1 <a@example.com>: Recipient rate limit exceeded", RFC3463, RCPT_ON),
-    Rule(r"^4.*(temporary (local problem|(service|lookup) failure)|server configuration (problem|error))",
+    Rule(r"^4.*(temporary (local problem|(service|lookup) failure)|server configuration (problem|error)"
+         r"|tls (is )?not available|(internal resources|account service) .{0,20}unavailable)",
          RETRY_AND_REST, "451 4.3.0 <a@example.com>: Temporary lookup failure", LOOKUP, RCPT_ON),
     Rule(r"too many (connections|concurrent|messages|e?-?mails|recipients|requests|errors)|too much mail from"
          r"|rate.?limit|throttl|too (fast|frequent)|slow down|concurrent connections", TRY_LATER,
@@ -163,6 +180,11 @@ BY_ENHANCED_CODE = (
     Rule(r"^5\d\d 5\.2\.2 .*(full|quota)", OWN_MAILBOX_FULL, "552 5.2.2 Mailbox full", RFC3463, MAIL),
     Rule(r"^4\d\d 4\.3\.[0-35] ", RETRY_AND_REST, "452 4.3.1 Insufficient system storage", RFC3463,
          RCPT_ON),
+    # Before the message was seen it can't be its fault. RFC 3463: "the sender is not authorized to send to
+    # the destination", by recipient or by host; where all are refused, the account rests (effects).
+    Rule(r"^5\d\d 5\.7\.(?!.*(spam|content|virus))", RECIPIENT_REFUSED,
+         "554 5.7.1 <a@example.com>: Recipient address rejected: Access denied",
+         "https://github.com/docker-mailserver/docker-mailserver/issues/4416", RCPT),
     Rule(r"^5\d\d 5\.[67]\.", CONTENT_REFUSED, "550 5.7.1 Message rejected as spam", RFC3463, RCPT_ON),
 )  # fmt: skip
 

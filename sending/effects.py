@@ -4,18 +4,22 @@ is suppressed."""
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from django.db.models import Max
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.actions import pause_account
+from accounts.models import AccountPause, SmtpAccount
+from accounts.phases import Phase
 from accounts.reply import as_said
 from sending import capacity, settle
 from sending.campaign import pause_campaign
 from sending.database import patiently
+from sending.judge import judge
 from sending.ledger import Attempt, Hold, Stopped
 from sending.models import QueuedEmail, SendLog, Suppression
-from sending.replies import Pause, Scope
+from sending.replies import RECIPIENT_REFUSED, Pause, Scope
 from sending.suppression import suppress
 
 SHORT_REST = timedelta(minutes=5)
@@ -23,7 +27,13 @@ SHORT_REST = timedelta(minutes=5)
 UNKNOWN_WINDOW = timedelta(hours=1)
 LOST, LOST_CONNECTIONS = (Scope.CONNECTION, Scope.UNKNOWN), 2  # in a row: the account rests
 CONTENT, CONTENT_REFUSALS = (Scope.CONTENT,), 3  # in a row: the campaign pauses
+# Recipients refused in a row, none of them because it is no more: it is the account that is refused, in words
+# that no rule knows.
+REFUSED_RECIPIENTS = 10
 DROPS = _lazy("The server keeps dropping the connection; sending goes on by itself.")
+REFUSES_ALL = _lazy(
+    "The server refuses one recipient after the other: find out why, then resume, and send failed again."
+)
 
 
 class Effects:
@@ -58,10 +68,17 @@ class Effects:
             self._pause_account(attempt, verdict.pause, verdict.cure)
         elif verdict.scope in LOST and _in_a_row(LOST, LOST_CONNECTIONS, account=attempt.account):
             self._pause_account(attempt, Pause.SHORTLY, DROPS)
+        elif self._is_one_of_many(mail, attempt):
+            self._pause_account(attempt, Pause.MENDED, REFUSES_ALL)
         if verdict.scope in CONTENT and _in_a_row(
             CONTENT, CONTENT_REFUSALS, queued_email__campaign=mail.campaign_id
         ):
             self._pause_campaign(attempt, mail.campaign_id)
+
+    @staticmethod
+    def _is_one_of_many(mail: QueuedEmail, attempt: Attempt) -> bool:
+        is_alike = attempt.verdict == RECIPIENT_REFUSED and attempt.phase == Phase.RCPT
+        return is_alike and mail.account is not None and _refuses_all(mail.account)
 
     def heed(self, stopped: Stopped) -> None:
         """Gives back the mails of those whom a person, or another worker, stopped or changed meanwhile.
@@ -115,6 +132,24 @@ def rest(attempt: Attempt, pause: Pause, cure: str | Promise) -> None:
 def _in_a_row(scopes: Collection[str], count: int, **whose: int) -> bool:
     """Asked in trouble only. The ledger knows, since a batch may be shorter than the row."""
     return patiently(lambda: SendLog.objects.filter(**whose).in_a_row(scopes, count))
+
+
+def _refuses_all(account: SmtpAccount) -> bool:
+    """Whether its last tries were such refusals, many in a row since it was resumed. Asked after one only."""
+
+    def is_alike(row: SendLog) -> bool:
+        if row.phase != Phase.RCPT or row.code is None:
+            return False
+        said = row.phase, row.code, row.enhanced_code, row.text
+        return judge(*said, provider=account.provider, host=account.host) == RECIPIENT_REFUSED
+
+    def ask() -> bool:
+        resumed = AccountPause.objects.filter(account=account).aggregate(at=Max("ended_at"))["at"]
+        rows = SendLog.objects.filter(account=account)
+        last = (rows.filter(at__gt=resumed) if resumed else rows).last_tries(REFUSED_RECIPIENTS)
+        return len({row.queued_email_id for row in last if is_alike(row)}) == REFUSED_RECIPIENTS
+
+    return patiently(ask)
 
 
 def _until(pause: Pause, account: int) -> datetime | timedelta | None:

@@ -5,6 +5,7 @@ from sending.replies import (
     APP_PASSWORD,
     BROWSER_LOGIN,
     CONTENT_LATER,
+    CONTENT_REFUSED,
     HOST_BLOCKED,
     LIMIT_REACHED,
     LOGIN_WANTED,
@@ -21,7 +22,7 @@ from sending.replies import (
     UNPROVEN_DOMAIN,
     UNVERIFIED_SENDER,
 )
-from sending.rules import AUTH, AUTH_ON, DOT, EVER, MAIL_ON, RCPT_ON, Rule, Service
+from sending.rules import AUTH, AUTH_ON, DATA_ON, DOT, EVER, MAIL_ON, RCPT_ON, Rule, Service
 
 GMAIL_CODES = "https://support.google.com/a/answer/3726730"
 GMAIL_RELAY = "https://support.google.com/a/answer/6140680"
@@ -36,6 +37,10 @@ GOOGLE = (
     Rule(r"invalid credentials for relay", SENDER_REFUSED,
          "550 5.7.1 Invalid credentials for relay for one of the domains in: example.com", GMAIL_CODES,
          MAIL_ON),
+    Rule(r"the ip you're using to send mail is not authorized", HOST_BLOCKED,
+         "550 5.7.1 The IP you're using to send mail is not authorized to send email directly to our"
+         " servers.",
+         GMAIL_CODES),
     Rule(r"peak smtp relay limit", TRY_LATER,
          "450 4.2.1 Peak SMTP relay limit exceeded for customer. This is a temporary error.", GMAIL_RELAY),
     Rule(r"^53\d 5\.7\.9 |application(-specific)? password", APP_PASSWORD,
@@ -78,8 +83,15 @@ MICROSOFT = (
          "MapiExceptionShutoffQuotaExceeded", SUBMISSION, MAIL_ON),
     Rule(r"SendAsDenied|to send as this sender|^\d+ 5\.7\.60 ", NOT_AS_SENDER,
          "554 5.2.252 SendAsDenied; a@example.com not allowed to send as b@example.com", NDR, MAIL_ON),
-    Rule(r"OutboundSpamException", ACCOUNT_BLOCKED,
+    Rule(r"unusual activity in your|blocked your account", ACCOUNT_BLOCKED,
+         "550 5.3.4 Requested action not taken; We noticed some unusual activity in your Hotmail account. To"
+         " help protect you, we've temporarily blocked your account.",
+         "https://github.com/nodemailer/smtp-connection/issues/37", MAIL_ON),
+    Rule(r"OutboundSpamException|WASCL UserAction", ACCOUNT_BLOCKED,
          "554 5.2.0 STOREDRV.Submission.Exception:OutboundSpamException", NDR, MAIL_ON),
+    # Of those that are not named above: the recipient was taken before.
+    Rule(r"STOREDRV\.Submission\.Exception", CONTENT_REFUSED,
+         "554 5.2.0 STOREDRV.Submission.Exception:MessageRejectedException", SUBMISSION, DATA_ON),
     Rule(r"^\d+ 5\.1\.8 ", ACCOUNT_BLOCKED, "550 5.1.8 Access denied, bad outbound sender",
          NDR, MAIL_ON, Service.MICROSOFT),
     Rule(r"^\d+ 5\.7\.(50[1-3]|705|708|800) ", ACCOUNT_BLOCKED,
@@ -99,11 +111,13 @@ MICROSOFT = (
     Rule(r"^432 4\.3\.2 ", TRY_LATER, "432 4.3.2 Concurrent connections limit exceeded", SUBMISSION),
     Rule(r"^451 4\.7\.0 temporary server error", RETRY_AND_REST,
          "451 4.7.0 Temporary server error. Please try again later. PRX4", NDR, RCPT_ON),
-    Rule(r"SmtpClientAuthentication is disabled|security defaults|basic authentication is disabled",
+    Rule(r"SmtpClientAuthentication is disabled|security defaults"
+         r"|basic authentication is (disabled|not supported)",
          SMTP_AUTH_OFF,
          "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
          SMTP_AUTH, AUTH),
-    Rule(r"^\d+ 5\.7\.(12[49]?|13[3-6]|505|507|513|703) |RST\.(NotAuthorized|Auth\w*Required|Sender\w+)",
+    Rule(r"^\d+ 5\.7\.(12[49]?|13[3-6]|505|507|513|703) |RST\.(NotAuthorized|Auth\w*Required|Sender\w+"
+         r"|Restricted\w+)",
          RECIPIENT_REFUSED,
          "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required", NDR, RCPT_ON),
     Rule(r"^5\d\d 5\.(4\.1|7\.504) .*recipient address rejected", RECIPIENT_GONE,
@@ -156,9 +170,10 @@ SES = (
     Rule(r"^5.*address (is )?not verified", UNVERIFIED_SENDER,
          "554 Message rejected: Email address is not verified. The following identities failed the check"
          " in region EU-WEST-1: a@example.com", SES_ERRORS, MAIL_ON),
-    Rule(r"sending (is |has been )?(paused|suspended)", ACCOUNT_BLOCKED,
+    Rule(r"sending (is |has been )?(paused|suspended|disabled)", ACCOUNT_BLOCKED,
          "554 Message rejected: Sending paused for this account.", SES_ERRORS, AUTH_ON),
-    Rule(r"not authorized to perform|account not subscribed", SENDER_REFUSED,
+    Rule(r"not authorized to perform|account not subscribed|configuration set .{0,80}does not exist",
+         SENDER_REFUSED,
          "554 Access denied: User arn:aws:iam::123:user/ses is not authorized to perform ses:SendRawEmail",
          SES_CODES, AUTH_ON),
 )  # fmt: skip
@@ -173,6 +188,21 @@ SENDGRID = (
          "550 The from address does not match a verified Sender Identity.", SENDGRID_CODES, MAIL_ON),
     Rule(r"unauthenticated senders", LOGIN_WANTED, "550 Unauthenticated senders not allowed",
          SENDGRID_CODES, MAIL_ON),
+)  # fmt: skip
+
+SPARKPOST_CODES = "https://support.sparkpost.com/docs/deliverability/bounce-classification-codes"
+POSTMARK_CODES = "https://postmarkapp.com/developer/api/overview#error-codes"
+RELAYS = (
+    Rule(r"unconfigured sending domain", UNVERIFIED_SENDER,
+         "550 5.7.1 Unconfigured Sending Domain <example.com>", SPARKPOST_CODES, MAIL_ON),
+    Rule(r"recipient address (was )?suppressed", RECIPIENT_REFUSED,
+         "550 5.7.1 recipient address was suppressed due to customer policy", SPARKPOST_CODES, RCPT_ON),
+    Rule(r"sender signature", UNVERIFIED_SENDER,
+         "400 The 'From' address you supplied (a@example.com) is not a Sender Signature on your account.",
+         POSTMARK_CODES, MAIL_ON),
+    Rule(r"account (is )?pending approval", ACCOUNT_BLOCKED,
+         "412 While your account is pending approval, all recipient addresses must share the same domain.",
+         POSTMARK_CODES, MAIL_ON),
 )  # fmt: skip
 
 CPANEL = "https://api.docs.cpanel.net/openapi/cpanel/operation/suspend_outgoing"
@@ -198,4 +228,4 @@ SENDING_STOPPED = (
          "550 that SMTP username's account is not allowed to send", SMTP2GO, MAIL_ON),
 )  # fmt: skip
 
-PROVIDER_RULES = (*SENDING_STOPPED, *GOOGLE, *MICROSOFT, *YAHOO, *ZOHO, *SES, *SENDGRID)
+PROVIDER_RULES = (*SENDING_STOPPED, *GOOGLE, *MICROSOFT, *YAHOO, *ZOHO, *SES, *SENDGRID, *RELAYS)

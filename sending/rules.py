@@ -32,6 +32,7 @@ OF_HOST: dict[str, Service] = {
     "office365.com": Service.MICROSOFT,
     "outlook.com": Service.MICROSOFT,
     "yahoo.com": Service.YAHOO,
+    "aol.com": Service.YAHOO,
     "zoho.com": Service.ZOHO,
     "zoho.eu": Service.ZOHO,
     "zoho.in": Service.ZOHO,

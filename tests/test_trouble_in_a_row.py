@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.actions import resume_account
 from accounts.models import SmtpAccount
 from campaigns.models import Campaign
 from config.demo.smtp_server import Action
@@ -154,3 +155,49 @@ def test_another_answer_in_between_breaks_the_row_of_those_that_blame_the_accoun
     send_at_once(1)
     assert states() == ["pending"]
     assert QueuedEmail.objects.get().attempts == 1
+
+
+class TestRecipientsRefusedInARow:
+    """In words that no rule knows for the account's: else a whole list would fail, one by one."""
+
+    STRANGE = "550 Not today, says the server"
+
+    def test_the_tenth_rests_the_account_until_somebody_has_looked(self, smtp_script):
+        smtp_script.answers["rcpt"] = self.STRANGE
+        queue(12)
+        send_batches(12)
+        assert states() == ["failed"] * 10 + ["pending"] * 2
+        account = SmtpAccount.objects.get()
+        assert account.paused_until is None
+        assert "one recipient after the other" in account.pause_reason
+        assert "Not today" in account.pause_reason
+
+    def test_one_that_is_taken_in_between_breaks_the_row(self, smtp_script):
+        answers(smtp_script, "rcpt", self.STRANGE, *range(1, 10), *range(11, 13))
+        queue(12)
+        send_batches(12)
+        assert SmtpAccount.objects.get().pause_reason == ""
+
+    def test_addresses_that_are_no_more_are_an_old_lists_fault(self, smtp_script):
+        smtp_script.answers["rcpt"] = "550 5.1.1 No such user here"
+        queue(12)
+        send_batches(12)
+        assert states() == ["failed"] * 12
+        assert SmtpAccount.objects.get().pause_reason == ""
+
+    @pytest.mark.django_db(transaction=True)  # else all has one now()
+    def test_who_resumes_it_gives_it_as_many_tries_again(self, smtp_script):
+        smtp_script.answers["rcpt"] = self.STRANGE
+        queue(22)
+        send_batches(10)
+        resume_account(SmtpAccount.objects.get().pk)
+        send_batches(12)
+        assert states() == ["failed"] * 20 + ["pending"] * 2
+
+    def test_a_policy_of_the_recipients_pauses_no_campaign(self, smtp_script):
+        refusal = "554 5.7.1 <a@example.com>: Recipient address rejected: Access denied"
+        answers(smtp_script, "rcpt", refusal, 1, 2, 3)
+        queue(5)
+        send_batches(5)
+        assert states() == ["failed"] * 3 + ["sent"] * 2
+        assert Campaign.objects.get().status == "sending"
