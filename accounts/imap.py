@@ -27,6 +27,8 @@ from accounts.presets import ImapSecurity
 from accounts.reply import one_line
 from accounts.secrets import UndecryptableSecret
 
+MOST_LITERAL = 1024 * 1024  # bytes; what is asked for are names of folders and headers
+
 
 class MailboxFailure(Exception):
     """The mailbox can't be read: what is wrong and what mends it, without the password."""
@@ -109,13 +111,27 @@ class _Bounded(imaplib.IMAP4):
         self._ends = ends  # by time.monotonic()
         super().__init__(*args, **options)
 
-    def open(self, host: str = "", port: int = 143, timeout: float | None = None) -> None:
-        super().open(host, port, timeout)
-        # A descriptor of its own: STARTTLS replaces the socket, shutdown() reaches the connection.
-        self._guard = socket.socket(fileno=os.dup(self.sock.fileno()))
+    def _create_socket(self, timeout: float) -> socket.socket:
+        sock = network.connect(self.host, self.port, lambda: self._left(timeout))
+        sock.settimeout(timeout)
+        # A descriptor of its own: TLS replaces the socket, shutdown() reaches the connection.
+        self._guard = socket.socket(fileno=os.dup(sock.fileno()))
         self._timer = threading.Timer(max(0.0, self._ends - time.monotonic()), self._cut)
         self._timer.daemon = True
         self._timer.start()
+        return sock
+
+    def _left(self, step: float) -> float:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the server took too long")
+        return min(step, left)
+
+    def read(self, size: int) -> bytes:
+        """A literal, of the length that the server says."""
+        if size > MOST_LITERAL:
+            raise self.abort("a literal is far too long")
+        return super().read(size)
 
     def _cut(self) -> None:
         guard = self._guard
@@ -123,18 +139,30 @@ class _Bounded(imaplib.IMAP4):
             with suppress(OSError):
                 guard.shutdown(socket.SHUT_RDWR)
 
-    def shutdown(self) -> None:
+    def _release(self) -> None:
         timer, guard, self._timer, self._guard = self._timer, self._guard, None, None
         if timer is not None:
             timer.cancel()
         if guard is not None:
             guard.close()
+
+    def shutdown(self) -> None:
+        self._release()
         with suppress(OSError):  # a TLS handshake that failed leaves no socket to shut down
             super().shutdown()
 
 
-class _BoundedTls(_Bounded, imaplib.IMAP4_SSL):  # type: ignore[misc]
+class _BoundedTls(_Bounded, imaplib.IMAP4_SSL):
     """The same, with TLS from the start (RFC 8314)."""
+
+    def _create_socket(self, timeout: float) -> socket.socket:
+        sock = _Bounded._create_socket(self, timeout)
+        try:
+            return self.ssl_context.wrap_socket(sock, server_hostname=self.host)
+        except BaseException:
+            self._release()
+            sock.close()
+            raise
 
 
 class Mailbox(BaseMailBox):

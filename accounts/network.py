@@ -3,6 +3,9 @@
 import base64
 import socket
 import ssl
+import threading
+from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 
@@ -28,6 +31,45 @@ def tls_context() -> ssl.SSLContext:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise UnusableAuthorities(f"SMTP_CA_FILE can't be used: {reason}") from None
+
+
+def connect(host: str, port: int, left: Callable[[], float]) -> socket.socket:
+    """A connection to the first of the host's addresses that answers.
+
+    left: seconds for the next step; it raises TimeoutError where there are none. Raises OSError.
+    """
+    refused: OSError = OSError("The host has no address.")
+    for family, kind, protocol, _, address in _addresses(host, port, left):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(left())
+            sock.connect(address)
+        except OSError as error:
+            sock.close()
+            refused = NobodyAnswers() if isinstance(error, TimeoutError) else error
+            continue
+        return sock
+    raise refused
+
+
+def _addresses(host: str, port: int, left: Callable[[], float]) -> list[Any]:
+    """The host's addresses. The resolver knows no time-out, so it runs in a thread of its own."""
+    found: list[Any] = []
+
+    def ask() -> None:
+        try:
+            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            found.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(left())
+    if not found:
+        raise TimeoutError("the name server took too long")
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return list(found[0])
 
 
 def speaks_tls(host: str, port: int, timeout: float) -> bool:

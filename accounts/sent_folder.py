@@ -6,9 +6,11 @@ A copy proves that the mail was accepted. That there is none proves nothing by i
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 
-from imap_tools import AND, FolderInfo, H
+from imap_tools import AND, H
+from imap_tools.imap_utf7 import utf7_decode
 
 from accounts.imap import Mailbox, open_mailbox
 from accounts.models import SmtpAccount
@@ -56,24 +58,64 @@ def look_for(account: SmtpAccount, message_ids: Iterable[str], deadline: float) 
             yield message_id, any(_has(box, folder, message_id) for folder in folders)
 
 
+@dataclass(frozen=True)
+class _Folder:
+    name: str
+    flags: frozenset[str]  # in small letters
+    delimiter: str  # "" where there is no hierarchy
+
+    @property
+    def is_marked(self) -> bool:
+        """RFC 6154: the special use says it whatever the name. A server may keep it from a plain LIST."""
+        return r"\sent" in self.flags
+
+    @property
+    def is_named(self) -> bool:
+        name = self.name.casefold()
+        *parents, leaf = name.split(self.delimiter) if self.delimiter else [name]
+        return leaf in NAMES and tuple(parents) in PARENTS
+
+
 def _folders(box: Mailbox) -> list[str]:
-    folders = [folder for folder in box.folder.list() if not {r"\noselect", r"\nonexistent"} & _flags(folder)]
-    # RFC 6154: the special use says it whatever the name. A server may keep it from a plain LIST.
-    marked = [folder.name for folder in folders if r"\sent" in _flags(folder)]
-    found = marked or [folder.name for folder in folders if _is_named_sent(folder)]
+    """Those that are marked, then those that are named so: nobody says which of them the copies go to."""
+    folders = [folder for folder in _list(box) if not {r"\noselect", r"\nonexistent"} & folder.flags]
+    marked = [folder.name for folder in folders if folder.is_marked]
+    found = marked + [folder.name for folder in folders if folder.is_named and not folder.is_marked]
     if not found:
         raise ValueError("no Sent folder")
     return found
 
 
-def _flags(folder: FolderInfo) -> set[str]:
-    return {flag.lower() for flag in folder.flags}
+# RFC 3501 section 7.2.2: "(flags) delimiter name".
+LISTED = re.compile(
+    rb'\((?P<flags>[^)]*)\) (?P<delimiter>NIL|"(?:\\.|[^"\\])"|"") (?P<name>.+)', re.DOTALL | re.I
+)
 
 
-def _is_named_sent(folder: FolderInfo) -> bool:
-    name = folder.name.casefold()
-    *parents, leaf = name.split(folder.delim) if folder.delim not in ("", "NIL") else [name]
-    return leaf in NAMES and tuple(parents) in PARENTS
+def _list(box: Mailbox) -> list[_Folder]:
+    """All folders. One whose name can't be read is left out, unless it is marked: then ValueError."""
+    status, lines = box.client.list()
+    if status != "OK":
+        raise ValueError("the folders are not listed")
+    found = []
+    for line in filter(None, lines):
+        head, literal = line if isinstance(line, tuple) else (line, None)
+        if not (said := LISTED.match(head)):
+            continue
+        flags = frozenset(said["flags"].decode("ascii", "replace").lower().split())
+        delimiter = "" if said["delimiter"].upper() == b"NIL" else _unquoted(said["delimiter"]).decode()
+        try:
+            name = utf7_decode(_unquoted(said["name"]) if literal is None else literal)
+        except ValueError:
+            if r"\sent" in flags:
+                raise
+            continue
+        found.append(_Folder(name, flags, delimiter))
+    return found
+
+
+def _unquoted(text: bytes) -> bytes:
+    return re.sub(rb"\\(.)", rb"\1", text[1:-1]) if text.startswith(b'"') else text
 
 
 def _has(box: Mailbox, folder: str, message_id: str) -> bool:
@@ -93,7 +135,7 @@ def _is_there(box: Mailbox, header: str, message_id: str) -> bool:
     """
     if not (message_id.isascii() and message_id.isprintable()):
         return False  # never sent: a Message-ID is made of ASCII
-    hits = box.uids(AND(header=H(header, message_id)), charset=None)
+    hits = _search(box, str(AND(header=H(header, message_id))))
     newest = hits[-MOST_COPIES:]
     found = box.fetch(uid_list=newest, mark_seen=False, headers_only=True, bulk=True) if newest else ()
     values = [message.headers.get(header.lower(), ()) for message in found]
@@ -102,3 +144,12 @@ def _is_there(box: Mailbox, header: str, message_id: str) -> bool:
     if sum(map(bool, values)) < len(hits):
         raise ValueError("the search finds what can't be told from the mail")
     return False
+
+
+def _search(box: Mailbox, criteria: str) -> list[str]:
+    """The UIDs that a server finds, on however many lines it tells them. Raises ValueError where it tells
+    none: that there are no hits is a line, too (RFC 3501 section 6.4.4)."""
+    status, lines = box.client.uid("SEARCH", criteria)
+    if status != "OK" or not lines or not all(isinstance(line, bytes) for line in lines):
+        raise ValueError("the search has no answer")
+    return b" ".join(lines).decode("ascii").split()

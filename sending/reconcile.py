@@ -17,6 +17,7 @@ from accounts.models import SmtpAccount
 from accounts.sent_folder import look_for
 from accounts.words import number
 from sending import actions, drain, uncertain
+from sending.composer import where
 from sending.models import SentFolderLook
 from sending.uncertain import Next, Plan
 
@@ -104,6 +105,9 @@ def _look_in(account: SmtpAccount, plans: list[Plan], deadline: float) -> list[S
     except (MailboxFailure, drain.Cut) as failure:
         problem = str(failure)
         logger.warning("The Sent folder of account %s can't be read", account.pk)  # the problem may quote
+    except Exception as error:  # not foreseen, and still this account's trouble alone
+        problem = _("The Sent folder can't be read (%(kind)s).") % {"kind": type(error).__name__}
+        logger.error("The Sent folder of account %s can't be read: %s", account.pk, where(error))
     return [
         SentFolderLook(queued_email_id=plan.mail, batch_id=plan.batch, found=found[plan.message_id])
         if plan.message_id in found

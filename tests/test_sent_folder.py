@@ -64,10 +64,12 @@ def test_the_folder_is_found_by_its_special_use_or_else_by_its_name(start_doveco
     assert is_there(account) == [True]
 
 
-def test_the_special_use_goes_before_the_name(start_dovecot):
+def test_one_that_is_only_named_so_is_looked_into_beside_the_marked_one(start_dovecot):
+    """The server may file its copies in either: "not there" has to be true of both."""
     dovecot = start_dovecot(sent="Verschicktes")
-    dovecot.file_sent(USER, copy(), folder="Sent")  # one that somebody made by hand
-    assert find_folders(account_of(dovecot), deadline=20) == ["Verschicktes"]
+    dovecot.file_sent(USER, copy(), folder="Sent")
+    assert find_folders(account_of(dovecot), deadline=20) == ["Verschicktes", "Sent"]
+    assert is_there(account_of(dovecot)) == [True]
 
 
 def test_where_there_are_several_all_of_them_are_looked_into(start_dovecot):
@@ -243,15 +245,19 @@ def _refuse(listener: socket.socket, answer: bytes) -> None:
             client.sendall(said.get(command, tag + b" OK done") + b"\r\n")
 
 
+SENT = b'* LIST (\\Sent) "/" "Sent"\r\n'
+
+
 @pytest.fixture
 def odd_server():
-    """odd_server(search, fetch) answers so to UID SEARCH and UID FETCH, always. Returns an account."""
+    """odd_server(search, fetch, folders) answers so to UID SEARCH, UID FETCH and LIST, always. Returns an
+    account."""
     listeners = []
 
-    def start(search: bytes, fetch: bytes = b"") -> SmtpAccount:
+    def start(search: bytes, fetch: bytes = b"", folders: bytes = SENT) -> SmtpAccount:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
-        threading.Thread(target=_answer, args=(listener, search, fetch), daemon=True).start()
+        threading.Thread(target=_answer, args=(listener, search, fetch, folders), daemon=True).start()
         return SmtpAccount(
             imap_host="127.0.0.1", imap_port=listener.getsockname()[1], imap_security="none",
             username="me", password="Xq7-never",
@@ -262,14 +268,14 @@ def odd_server():
         listener.close()
 
 
-def _answer(listener: socket.socket, search: bytes, fetch: bytes) -> None:
+def _answer(listener: socket.socket, search: bytes, fetch: bytes, folders: bytes = SENT) -> None:
     with suppress(OSError), listener.accept()[0] as client, client.makefile("rb") as lines:
         client.sendall(b"* OK hi\r\n")
         for line in lines:
             tag, command, *rest = line.split()
             said = {
                 b"CAPABILITY": b"* CAPABILITY IMAP4rev1\r\n",
-                b"LIST": b'* LIST (\\Sent) "/" "Sent"\r\n',
+                b"LIST": folders,
                 b"SEARCH": search,
                 b"FETCH": fetch,
             }
@@ -306,6 +312,53 @@ def test_hits_that_are_all_other_mails_say_that_it_is_not_there(odd_server):
 def test_a_server_that_breaks_the_grammar_is_told_as_any_other_trouble(odd_server):
     with pytest.raises(MailboxFailure, match="can't be read over IMAP"):
         is_there(odd_server(b"* SEARCH {2}\r\n12\r\n"))
+
+
+@pytest.mark.parametrize("search", [b"", b"* SEARCH\r\n* SEARCH 1\r\n"], ids=["none", "on two lines"])
+def test_an_answer_to_a_search_that_is_not_whole_is_no_proof_that_it_is_not_there(odd_server, search):
+    with pytest.raises(MailboxFailure):
+        is_there(odd_server(search, b""))
+
+
+def test_hits_on_several_lines_are_all_looked_at(odd_server):
+    mine = mail_of(5, b"Message-ID: %b\r\n\r\n" % ID.encode())
+    assert is_there(odd_server(b"* SEARCH\r\n* SEARCH 5\r\n", mine)) == [True]
+
+
+@pytest.mark.parametrize("size", [99999999999999999999, 9000000000000000, 2_000_000])
+@pytest.mark.parametrize("where", ["folders", "search"])
+def test_a_literal_that_no_memory_holds_is_told_as_any_other_trouble(odd_server, size, where):
+    literal = b"{%d}\r\nSent\r\n" % size
+    answers = {
+        "folders": {"folders": b'* LIST (\\Sent) "/" ' + literal},
+        "search": {"search": b"* SEARCH " + literal},
+    }
+    with pytest.raises(MailboxFailure, match="can't be read over IMAP"):
+        is_there(odd_server(**{"search": b"", "fetch": b"", **answers[where]}))
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        (b'* LIST () "/" "R&D"\r\n' + SENT, ["Sent"]),  # not modified UTF-7 (RFC 3501 section 5.1.3)
+        (b'* LIST (\\Sent) "/" "Se\\\\nt \\"x\\""\r\n', ['Se\\nt "x"']),
+        (b'* LIST (\\Sent) NIL Sent\r\n', ["Sent"]),
+        (b'* LIST (\\HasNoChildren \\SENT) "." {4}\r\nSent\r\n', ["Sent"]),
+    ],
+)  # fmt: skip
+def test_odd_names_of_folders_are_read(odd_server, listed, found):
+    assert find_folders(odd_server(b"", b"", listed), deadline=20) == found
+
+
+def test_connecting_ends_within_the_deadline_too(settings):
+    settings.SMTP_TIMEOUT = 60
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        account = SmtpAccount(
+            imap_host="127.0.0.1", imap_port=silent.getsockname()[1], imap_security="tls", username="me",
+            password="Xq7-never",
+        )  # fmt: skip
+        with pytest.raises(MailboxFailure, match="took too long"):
+            find_folders(account, deadline=0.5)
 
 
 def test_a_server_that_drips_is_cut_off_at_the_deadline(settings):
