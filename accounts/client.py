@@ -33,12 +33,12 @@ class BoundedSmtp(smtplib.SMTP):
         super().__init__(**options)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        sock = network.connect(host, port, self._left)
+        sock = network.connect(host, port, self.left)
         # The final dot is a small write of its own: Nagle's algorithm would hold it for 40 ms.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
-    def _left(self) -> float:
+    def left(self) -> float:
         """Seconds for the next step: the step's own, or what is left of the whole."""
         left = self.ends - steady_time()
         if left <= 0:
@@ -47,7 +47,7 @@ class BoundedSmtp(smtplib.SMTP):
 
     def hurry(self) -> None:
         """Gives the next step its time. Raises TimeoutError where there is none left."""
-        left = self._left()
+        left = self.left()
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected("the connection is closed")
         self.sock.settimeout(left)
@@ -169,7 +169,7 @@ class BoundedSmtpTls(BoundedSmtp):
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         sock = super()._get_socket(host, port, timeout)
         try:
-            sock.settimeout(self._left())
+            sock.settimeout(self.left())
             return self.context.wrap_socket(sock, server_hostname=host)
         except BaseException:
             sock.close()

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.core.mail.utils import DNS_NAME
 
 from accounts import network, timeouts
 from accounts.addresses import ascii_domain
@@ -182,10 +181,11 @@ class SmtpConnection:
         options: dict[str, Any] = {}
         if self.account.security == Security.TLS:
             factory, options = BoundedSmtpTls, {"context": self._context()}
-        smtp = factory(local_hostname=DNS_NAME.get_fqdn(), **options)
+        smtp = factory(local_hostname="localhost", **options)
         self._smtp = smtp
         smtp.step = self.timeout * timeouts.STEPS[Phase.CONNECT]
         self._grant(smtp, timeouts.OPENING)
+        smtp.local_hostname = network.own_name(smtp.left)
         self._expect(Phase.CONNECT, smtp.connect(self.account.host, self.account.port), 220)
         return smtp
 
@@ -214,7 +214,8 @@ class SmtpConnection:
             return
         smtp.user, smtp.password = self.account.username, password
         try:
-            smtp.auth(mechanism, getattr(smtp, "auth_" + mechanism.lower().replace("-", "_")))
+            answer = smtp.auth(mechanism, getattr(smtp, "auth_" + mechanism.lower().replace("-", "_")))
+            self._expect(Phase.AUTH, answer, 235)  # smtplib takes 503 for success, too
         except UnicodeError:  # its own words show a part of the password
             text = "User name or password has a character beyond ASCII."
             raise SmtpFailure(Phase.AUTH, text, 535, "5.7.8") from None
@@ -230,12 +231,18 @@ class SmtpConnection:
         # RFC 6531 section 3.5, RFC 5248: 553 5.6.7 where the address needs SMTPUTF8.
         raise SmtpFailure(Phase.MAIL, "The server takes no address beyond ASCII.", 553, "5.6.7")
 
-    @staticmethod
-    def _expect(phase: Phase, reply: tuple[int, bytes], *codes: int) -> SmtpReply:
-        answer = parse_reply(*reply)
+    def _expect(self, phase: Phase, reply: tuple[int, bytes], *codes: int) -> SmtpReply:
+        answer = self._parsed(phase, *reply)
         if answer.code not in codes:
             raise SmtpFailure(phase, answer.text, answer.code, answer.enhanced_code)
         return answer
+
+    def _parsed(self, phase: Phase, code: int, text: bytes | str) -> SmtpReply:
+        """The reply, without what it may quote of the log-in: before it is cut to its length."""
+        if phase == Phase.AUTH:
+            said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+            text = network.without_password(said, self.account)
+        return parse_reply(code, text)
 
     @staticmethod
     def _write_dot(smtp: BoundedSmtp) -> None:
@@ -259,7 +266,7 @@ class SmtpConnection:
             self._start_afresh()
             raise
         except smtplib.SMTPResponseException as error:
-            reply = parse_reply(error.smtp_code, error.smtp_error)
+            reply = self._parsed(phase, error.smtp_code, error.smtp_error)
             self._start_afresh()
             raise SmtpFailure(phase, reply.text, reply.code, reply.enhanced_code) from None
         except (smtplib.SMTPException, OSError, EOFError, ValueError) as error:

@@ -5,12 +5,16 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.core.mail.utils import DNS_NAME
 
 from accounts.models import SmtpAccount
 from accounts.secrets import UndecryptableSecret
+
+OWN_NAME_WITHIN = 2.0  # seconds
 
 
 class UnusableAuthorities(ValueError):
@@ -40,7 +44,11 @@ def connect(host: str, port: int, left: Callable[[], float]) -> socket.socket:
     """
     refused: OSError = OSError("The host has no address.")
     for family, kind, protocol, _, address in _addresses(host, port, left):
-        sock = socket.socket(family, kind, protocol)
+        try:
+            sock = socket.socket(family, kind, protocol)  # the kernel may lack the family
+        except OSError as error:
+            refused = error
+            continue
         try:
             sock.settimeout(left())
             sock.connect(address)
@@ -52,24 +60,37 @@ def connect(host: str, port: int, left: Callable[[], float]) -> socket.socket:
     raise refused
 
 
+def own_name(left: Callable[[], float]) -> str:
+    """What this machine calls itself in EHLO; left: as for connect(). No name is worth a long wait."""
+    found = _ask(DNS_NAME.get_fqdn, lambda: min(left(), OWN_NAME_WITHIN))
+    return found[0] if found and isinstance(found[0], str) else "localhost"
+
+
 def _addresses(host: str, port: int, left: Callable[[], float]) -> list[Any]:
-    """The host's addresses. The resolver knows no time-out, so it runs in a thread of its own."""
+    """The host's addresses."""
+    found = _ask(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM), left)
+    if not found:
+        raise TimeoutError("the name server took too long")
+    if isinstance(found[0], Exception):
+        raise found[0]
+    return list(found[0])
+
+
+def _ask(resolver: Callable[[], Any], left: Callable[[], float]) -> list[Any]:
+    """Its answer, or its error, alone in a list; no answer in time: an empty one. The resolver knows no
+    time-out, so it is asked in a thread of its own."""
     found: list[Any] = []
 
     def ask() -> None:
         try:
-            found.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            found.append(resolver())
         except (OSError, UnicodeError) as error:
             found.append(error)
 
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(left())
-    if not found:
-        raise TimeoutError("the name server took too long")
-    if isinstance(found[0], Exception):
-        raise found[0]
-    return list(found[0])
+    return found
 
 
 def speaks_tls(host: str, port: int, timeout: float) -> bool:

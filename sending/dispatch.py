@@ -22,6 +22,7 @@ from sending.suppression import IS_SUPPRESSED
 
 LOCK = 0x62617463  # "batc": Postgres' advisory lock of the dispatcher
 LOOK_AHEAD = 500  # rows, once a suppressed address was met
+MOST_LOOKS = 10  # ahead, in one dispatch: suppressing takes a while, with all accounts locked
 POLL = 0.25  # seconds until another look when another dispatcher or a batch is at work
 
 
@@ -32,6 +33,13 @@ class Dispatched:
     batches: int
     mails: int
     next_in: float | None  # seconds until there may be more to do; None: nothing waits
+
+
+@dataclass
+class _Looks:
+    """How often a dispatch may still look ahead, past mails that it suppresses."""
+
+    left: int = MOST_LOOKS
 
 
 @dataclass(frozen=True)
@@ -56,8 +64,11 @@ def dispatch() -> Dispatched:
             return Dispatched(0, 0, seconds)
         accounts = lock_accounts()
         due = lanes.due(pacing, list(accounts))
-        batches = claim(pacing, accounts, due.accounts)
+        looks = _Looks()
+        batches = claim(pacing, accounts, due.accounts, looks=looks)
     mails = sum(batch.size for batch in batches)
+    if not (mails or looks.left):
+        return Dispatched(0, 0, POLL)  # the next mail that goes out may come behind many that don't
     return Dispatched(len(batches), mails, _next_look(pacing, due, mails))
 
 
@@ -94,14 +105,18 @@ def lock_accounts() -> dict[int, SmtpAccount]:
 
 
 def claim(
-    pacing: Pacing, accounts: dict[int, SmtpAccount], due: set[int], moment: datetime | None = None
+    pacing: Pacing,
+    accounts: dict[int, SmtpAccount],
+    due: set[int],
+    moment: datetime | None = None,
+    looks: _Looks | None = None,
 ) -> list[Batch]:
     """Claims batches for those of the locked accounts that are due, as their capacity at the moment is.
 
     Needs the transaction that locked the accounts, and nothing else: the limits hold without the
     dispatcher's lock, which keeps the pace.
     """
-    claims = _claim(pacing, _shares(pacing, accounts, due, moment))
+    claims = _claim(pacing, _shares(pacing, accounts, due, moment), looks or _Looks())
     return [_write_batch(accounts, lane, part) for lane, part in _split(pacing, claims)]
 
 
@@ -117,25 +132,30 @@ def _shares(
     return shares
 
 
-def _claim(pacing: Pacing, shares: dict[int, Share]) -> list[Claim]:
+def _claim(pacing: Pacing, shares: dict[int, Share], looks: _Looks) -> list[Claim]:
     """Claims mails in the order of their campaigns, as far as the batch size and the accounts' shares go."""
     room = sum(share.room for share in shares.values())
     slots = min(room, pacing.batch_size) if pacing.scope == Pacing.Scope.ALL else room
     claims: list[Claim] = []
     for campaign in campaigns_that_wait() if slots else ():
         own = {a.pk for a in campaign.accounts.all()} or set(shares)
-        claims += _claim_campaign(campaign.pk, slots - len(claims), shares, own, claims)
-        if len(claims) >= slots:
+        claims += _claim_campaign(campaign.pk, slots - len(claims), shares, own, claims, looks)
+        if len(claims) >= slots or not looks.left:  # a later campaign must not go first
             break
     return claims
 
 
 def _claim_campaign(
-    campaign: int, slots: int, shares: dict[int, Share], own: set[int], earlier: list[Claim]
+    campaign: int,
+    slots: int,
+    shares: dict[int, Share],
+    own: set[int],
+    earlier: list[Claim],
+    looks: _Looks,
 ) -> list[Claim]:
     """Claims up to `slots` mails of one campaign on its own accounts; takes them off their shares."""
     usable = {pk: share for pk, share in shares.items() if pk in own and share.room > 0}
-    mails = _pick_unsuppressed(campaign, min(slots, sum(share.room for share in usable.values())))
+    mails = _pick_unsuppressed(campaign, min(slots, sum(share.room for share in usable.values())), looks)
     dealt = deal(len(mails), usable, in_use={claimed.account for claimed in earlier})
     claims = [Claim(mail, account) for mail, account in zip(mails, dealt, strict=True)]
     for claimed in claims:
@@ -161,16 +181,20 @@ def campaigns_that_wait():
     )
 
 
-def _pick_unsuppressed(campaign: int, count: int) -> list[int]:
-    """Ids of the campaign's next mails, locked. Those suppressed since they were queued end here."""
+def _pick_unsuppressed(campaign: int, count: int, looks: _Looks) -> list[int]:
+    """Ids of the campaign's next mails, locked; too few where no look is left.
+
+    Those suppressed since they were queued end here.
+    """
     picked: list[int] = []
     look = count
     while len(picked) < count:
         rows = _pick(campaign, look, after=picked)
         picked += [pk for pk, is_suppressed in rows if not is_suppressed]
         _suppress([pk for pk, is_suppressed in rows if is_suppressed])
-        if len(rows) < look:
+        if len(picked) >= count or len(rows) < look or not looks.left:
             break
+        looks.left -= 1
         look = LOOK_AHEAD  # where some are suppressed, many may be
     return picked[:count]
 

@@ -12,6 +12,7 @@ Cleaning, so that no field can inject a header and any parser reads back what wa
 - addresses and Message-IDs are not cleaned but refused (ComposeError): a changed one is another one.
 """
 
+import logging
 import re
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,7 +25,9 @@ from itertools import chain, repeat
 from django.utils.translation import gettext as _
 
 from accounts import addresses
-from sending.composer import ComposeError, Enclosure, Letter
+from sending.composer import ComposeError, ComposeFault, Enclosure, Letter, where
+
+logger = logging.getLogger(__name__)
 
 # 7 bit: a server without 8BITMIME takes it, and no relay has to convert (and break a signature).
 _POLICY = SMTP.clone(cte_type="7bit", max_line_length=76)
@@ -53,7 +56,28 @@ def build_message(
     message_id comes with its angle brackets. reply_to and names may be empty. The parts are text,
     HTML, or both (multipart/alternative); attachments make it multipart/mixed. Raises ComposeError
     where nothing sensible can be made: an address that can't be expressed, a letter without words.
+    A ComposeFault where building failed in a way that nobody foresaw: a poisonous letter fails alone.
     """
+    try:
+        return _build(letter, from_email, from_name, reply_to, to_email, message_id, date)
+    except ComposeError:
+        raise
+    except Exception as error:
+        logger.error("A message can't be built: %s", where(error))
+        raise ComposeFault(
+            _("The message can't be built (%(kind)s).") % {"kind": type(error).__name__}
+        ) from error
+
+
+def _build(
+    letter: Letter,
+    from_email: str,
+    from_name: str,
+    reply_to: str,
+    to_email: str,
+    message_id: str,
+    date: datetime,
+) -> bytes:
     if not _MESSAGE_ID.fullmatch(message_id) or len(message_id) > 900:
         raise ComposeError(_("The Message-ID is malformed."))
     headers = [

@@ -19,7 +19,7 @@ from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from accounts.reply import SmtpReply
 from sending import batch_words, drain, effects, ledger, replies, settle
-from sending.composer import ComposeError, ComposeFault, Letter, compose, where
+from sending.composer import ComposeError, ComposeFault, Letter, compose
 from sending.database import patiently
 from sending.judge import judge
 from sending.ledger import Attempt, Hold
@@ -107,8 +107,11 @@ class _Sender:
                 wait = max(pause, self.spacing.wait(mail.account_id))
                 if self._must_stop_within(wait):
                     return True
-                if wait >= LONG_WAIT and not self._still_may_send(mail):
-                    continue
+                if wait >= LONG_WAIT:
+                    if not self._renew_lease():  # where this mail is not sent, the next one waits, too
+                        return False
+                    if not self._still_may_send(mail):
+                        continue
                 try:
                     if not self._send_one(mail, letters[mail.pk]):
                         return False
@@ -229,20 +232,12 @@ def _message(mail: QueuedEmail, account: SmtpAccount, letter: Letter | ComposeEr
     if isinstance(letter, ComposeError):
         raise letter
     assert mail.dated_at is not None  # fixed by the claim
-    try:
-        return build_message(
-            letter,
-            from_email=account.email,
-            from_name=account.from_name,
-            reply_to=account.reply_to,
-            to_email=mail.email,
-            message_id=mail.message_id,
-            date=mail.dated_at,
-        )
-    except ComposeError:
-        raise
-    except Exception as error:  # a poisonous row must fail alone
-        logger.error("Mail %s can't be built: %s", mail.pk, where(error))
-        raise ComposeError(
-            _("The message can't be built (%(kind)s).") % {"kind": type(error).__name__}
-        ) from error
+    return build_message(
+        letter,
+        from_email=account.email,
+        from_name=account.from_name,
+        reply_to=account.reply_to,
+        to_email=mail.email,
+        message_id=mail.message_id,
+        date=mail.dated_at,
+    )

@@ -4,7 +4,7 @@ import pytest
 from django.db.models.functions import Now
 
 from campaigns import actions
-from sending.dispatch import dispatch
+from sending.dispatch import MOST_LOOKS, POLL, dispatch
 from sending.models import Batch, QueuedEmail, SendLog, Suppression
 from tests.factories import make_account, make_campaign, make_list, set_pace
 
@@ -140,6 +140,20 @@ def test_many_suppressed_addresses_do_not_let_a_later_campaign_go_first():
     first = queue(make_list(700, "l1", "first"), name="first")
     queue(make_list(20, "l2", "second"), name="second")
     Suppression.objects.bulk_create(Suppression(email=f"first{n}@example.com") for n in range(1, 691))
+    assert dispatch().mails == 10
+    assert set(claimed().values_list("campaign", flat=True)) == {first.pk}
+
+
+def test_a_dispatch_looks_past_so_many_suppressed_mails_and_the_next_one_goes_on_at_once(monkeypatch):
+    """All accounts are locked meanwhile: it must not take as long as the queue is."""
+    monkeypatch.setattr("sending.dispatch.LOOK_AHEAD", 20)
+    make_account("a1")
+    first = queue(make_list(300, "l1", "first"), name="first")
+    queue(make_list(20, "l2", "second"), name="second")
+    Suppression.objects.bulk_create(Suppression(email=f"first{n}@example.com") for n in range(1, 291))
+    looked = dispatch()
+    assert (looked.mails, looked.next_in) == (0, POLL)
+    assert QueuedEmail.objects.filter(status="suppressed").count() == 10 + MOST_LOOKS * 20
     assert dispatch().mails == 10
     assert set(claimed().values_list("campaign", flat=True)) == {first.pk}
 

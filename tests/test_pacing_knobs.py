@@ -1,7 +1,8 @@
 """What the knobs lead to, and which of them hurt: sending/knobs.py, and the page that follows them."""
 
 import pytest
-from django.db import connection
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -146,3 +147,14 @@ def test_the_number_of_statements_does_not_grow_with_accounts_and_campaigns(admi
     few = statements()
     more(1, 8)
     assert statements() == few
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("knob", ["batch_interval", "delay", "jitter", "retry_interval"])
+def test_what_is_no_number_is_refused_by_name_and_by_postgres(knob):
+    """NaN is greater than all numbers there, and not less than any in Python."""
+    Pacing.load()
+    with pytest.raises(CommandError, match=f"--{knob.replace('_', '-')}: Enter a number of seconds"):
+        call_command("set_pacing", f"--{knob.replace('_', '-')}", "nan")
+    with pytest.raises(IntegrityError, match="sending_pacing_sane"):
+        Pacing.objects.update(**{knob: float("nan")})

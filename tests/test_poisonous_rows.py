@@ -6,6 +6,7 @@ from accounts.models import SmtpAccount
 from campaigns import composing
 from campaigns.models import Contact
 from config.demo.smtp_server import Action
+from sending import messages
 from sending.models import QueuedEmail, SendLog
 from tests.batches import accounts_at, people, queue, received, send_all, send_next, states
 from tests.factories import set_pace
@@ -88,3 +89,20 @@ def test_an_address_that_makes_its_server_end_the_session_politely_fails_alone(s
     send_all()
     assert states() == ["sent", "failed", "sent", "sent"]
     assert received(smtp_server) == people(1, 3, 4)
+
+
+def test_a_fault_that_passes_costs_a_retry_and_not_the_mail(smtp_server, monkeypatch):
+    real, calls = messages._content, []
+
+    def content(letter):
+        calls.append(letter)
+        if len(calls) == 1:
+            raise MemoryError
+        return real(letter)
+
+    monkeypatch.setattr(messages, "_content", content)
+    queue(2)
+    send_next()
+    assert states() == ["retry", "sent"]
+    send_all()
+    assert states() == ["sent", "sent"]

@@ -1,10 +1,16 @@
 """Opening a connection: what can go wrong up to the log-in, and in which phase (TLS: test_account_tls.py)."""
 
-import pytest
+import socket
+import threading
 
+import pytest
+from django.core.mail.utils import DNS_NAME
+
+from accounts import network
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.phases import Phase
 from config.demo.smtp_server import LocalSmtpServer
+from tests.odd_server import GREETING, odd_server, says
 from tests.smtp_fixtures import MAIL, SENDER, TO, account_at
 
 
@@ -49,3 +55,37 @@ def test_a_server_that_turns_us_away_is_quoted(smtp_server, smtp_script):
     smtp_script.answers["connect"] = "421 4.3.2 Too many connections"
     failure = failure_of(account_at(smtp_server.port))
     assert (failure.phase, failure.code, failure.enhanced_code) == (Phase.CONNECT, 421, "4.3.2")
+
+
+def test_an_address_of_a_family_that_the_kernel_lacks_does_not_keep_us_from_the_others(
+    smtp_server, monkeypatch
+):
+    real = socket.getaddrinfo
+
+    def both(host, port, *args, **options):
+        return [(23, socket.SOCK_STREAM, 6, "", (host, port)), *real(host, port, *args, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+    connection = SmtpConnection(account_at(smtp_server.port))
+    connection.open()
+    connection.close()
+
+
+def test_a_name_server_that_is_away_holds_no_connection_up(smtp_server, monkeypatch):
+    """Asked for our own name, for EHLO."""
+    monkeypatch.setattr(network, "OWN_NAME_WITHIN", 0.1)
+    answered = threading.Event()
+    monkeypatch.setattr(DNS_NAME, "get_fqdn", lambda: answered.wait(60))
+    connection = SmtpConnection(account_at(smtp_server.port))
+    connection.open()
+    assert not answered.is_set()
+    answered.set()
+    connection.close()
+
+
+def test_a_log_in_that_is_answered_out_of_sequence_is_none():
+    """smtplib takes 503 for success."""
+    talk = says(GREETING, b"250-odd\r\n250 AUTH LOGIN\r\n", b"503 5.5.1 Not now\r\n", b"221 Bye\r\n")
+    with odd_server(talk) as port:
+        failure = failure_of(account_at(port))
+    assert (failure.phase, failure.code) == (Phase.AUTH, 503)

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from accounts.connection import SmtpConnection, SmtpFailure
+from accounts.reply import MAX_TEXT
 from tests.smtp_fixtures import USERS, account_at
 
 
@@ -24,3 +25,11 @@ def test_a_server_that_quotes_the_log_in_gives_no_password_away(smtp_server, smt
     assert (failure.code, failure.enhanced_code) == (535, "5.7.8")
     for shown in (str(failure), repr(failure), caplog.text):
         assert quoted not in shown
+
+
+@pytest.mark.parametrize("before", [MAX_TEXT - 3, MAX_TEXT - 10])
+def test_what_is_quoted_where_the_reply_is_cut_gives_no_part_of_it_away(smtp_server, smtp_script, before):
+    smtp_script.answers["auth"] = f"535 5.7.8 {'x' * before} {USERS['one']}"
+    with pytest.raises(SmtpFailure) as caught:
+        SmtpConnection(account_at(smtp_server.port)).open()
+    assert set(caught.value.text) <= set("x …")

@@ -207,6 +207,32 @@ def test_who_stops_a_campaign_in_a_long_pause_between_two_mails_stops_the_next_o
     assert states() == ["sent", "pending", "pending"]
 
 
+def test_a_mail_that_goes_back_after_a_long_pause_leaves_the_next_one_its_lease(
+    smtp_server, settings, monkeypatch
+):
+    """Two pauses in a row, without a mail between them, are longer than the lease."""
+    settings.BATCH_LEASE = 1.5
+    monkeypatch.setattr("sending.sender.LONG_WAIT", 0.2)
+    set_pace(delay=2.5)
+    queue(3)
+    batch = claim()
+
+    def work() -> None:
+        send_batch(batch.pk)
+        connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(work)
+        wait_for(lambda: SendLog.objects.exists())
+        suppression.suppress("person2@example.com", "manual")
+        recovered = 0
+        while not sent.done():
+            recovered += settle.recover()
+        sent.result()
+    assert recovered == 0
+    assert states() == ["sent", "pending", "sent"]
+
+
 def test_what_a_batch_has_is_cancelled_by_its_worker_alone(smtp_server):
     """Else a mail that goes out in this moment would count as cancelled."""
     campaign = queue(3)

@@ -1,3 +1,5 @@
+import math
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -82,10 +84,15 @@ class Pacing(models.Model):
             models.CheckConstraint(
                 condition=Q(
                     batch_size__gte=1,
+                    # From above, too: to PostgreSQL NaN is a number, and greater than all others.
                     batch_interval__gt=0,
+                    batch_interval__lte=86_400,
                     delay__gte=0,
+                    delay__lte=300,
                     jitter__gte=0,
+                    jitter__lte=300,
                     retry_interval__gt=0,
+                    retry_interval__lte=86_400,
                     scope__in=["all", "account"],
                 ),
                 name="sending_pacing_sane",
@@ -104,7 +111,10 @@ class Pacing(models.Model):
         }
 
     def clean(self) -> None:
-        """A window within one day."""
+        """A window within one day; times that are numbers."""
+        knobs = ("batch_interval", "delay", "jitter", "retry_interval")
+        if odd := [name for name in knobs if math.isnan(getattr(self, name) or 0)]:
+            raise ValidationError(dict.fromkeys(odd, _("Enter a number of seconds.")))
         closes = self.window_closes
         if closes and closes != window.MIDNIGHT and self.window_opens and self.window_opens >= closes:
             told = _("Choose a time after that of the beginning; 00:00 is the end of the day.")
