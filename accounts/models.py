@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.addresses import ascii_address
 from accounts.limits import Limits
+from accounts.mailboxes import has_sent_lately
 from accounts.pauses import LONGEST_REASON
 from accounts.pauses import AccountPause as AccountPause  # a model of this room
 from accounts.presets import (
@@ -196,16 +197,31 @@ class SmtpAccount(Limits):
     def _mailbox_problem(self) -> str:
         """The provider counts per mailbox: two accounts on one would go over its limit together."""
         mailbox = mailbox_of(self.provider, self.username)
+        if problem := self._moving_problem(mailbox):
+            return problem
         if not (mailbox and self.is_enabled):
             return ""
         for other in SmtpAccount.objects.exclude(pk=self.pk):
-            is_in_the_way = other.is_enabled or self._state.adding  # a disabled one may have sent today
-            if is_in_the_way and mailbox_of(other.provider, other.username) == mailbox:
+            if mailbox_of(other.provider, other.username) != mailbox:
+                continue
+            if other.is_enabled or self._state.adding or has_sent_lately(other):
                 text = _(
                     "“%(account)s” logs in to this mailbox, too, and it has one limit: use only one of them."
                 )
                 return text % {"account": other}
         return ""
+
+    def _moving_problem(self, mailbox: str) -> str:
+        """What counts in the old mailbox's limit would count in the new one's, and be free in the old one."""
+        before = SmtpAccount.objects.filter(pk=self.pk).first()
+        old = mailbox_of(before.provider, before.username) if before else ""
+        if not before or not old or old == mailbox or not has_sent_lately(before):
+            return ""
+        text = _(
+            "It sent as “%(username)s” within the last two days, which counts in that mailbox: disable this "
+            "account, and add another one."
+        )
+        return text % {"username": before.username}
 
     def _security_problem(self) -> str:
         if self.security == Security.NONE and self.username and not _is_this_machine(self.host):

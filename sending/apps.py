@@ -10,11 +10,13 @@ class SendingConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
-        from sending import checks, drain, schedules, suppression  # noqa: F401
+        from accounts import mailboxes
+        from sending import capacity, checks, drain, schedules, suppression  # noqa: F401
         from sending.exporting import actions, sources
         from sending.exporting.models import Export
         from sending.longwork import running
 
+        mailboxes.asked.connect(capacity.has_sent_lately)
         post_migrate.connect(schedules.sync, sender=self)
         post_spawn.connect(drain.on_worker_start)
         pre_execute.connect(drain.on_job_start)

@@ -12,11 +12,15 @@ A warm-up only ever lets out more.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
+from django.db.models.functions import Now
 
+from accounts.models import SmtpAccount
 from sending.ledger import LATEST
+from sending.models import QueuedEmail, SendLog, TestMail
 
 # When so many of a window's mails have left it that less than {most} are in it; of one that is not
 # full, when its oldest leaves.
@@ -203,6 +207,15 @@ def handed_over_since(since: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(HANDED_OVER, {"since": since})
         return cursor.fetchone()[0]
+
+
+def has_sent_lately(account: SmtpAccount, **_: Any) -> bool:
+    """Answers accounts.mailboxes: whether any mail of the account may count in a window that is not over."""
+    since = Now() - timedelta(days=2)
+    counted = SendLog.objects.filter(account=account, outcome__in=["sent", "uncertain"], at__gt=since)
+    unlogged = QueuedEmail.objects.filter(account=account, status__in=["sending", "uncertain"])
+    tests = TestMail.objects.filter(account=account, counts_at__gt=since).exclude(outcome="refused")
+    return counted.exists() or unlogged.exists() or tests.exists()
 
 
 def look(accounts: Iterable[int], moment: datetime | None = None) -> dict[int, Capacity]:

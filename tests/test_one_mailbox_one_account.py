@@ -1,10 +1,13 @@
 """A provider counts per mailbox: no two accounts send through the same one, however it is spelt."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.exceptions import ValidationError
 
 from accounts.actions import add_account, change_account
 from accounts.models import SmtpAccount
+from tests.queue_rows import make_sent, queued
 
 pytestmark = pytest.mark.django_db
 
@@ -64,3 +67,28 @@ def test_a_new_account_does_not_take_the_place_of_one_that_was_disabled_after_it
     change_account(add("gmail", "anna@gmail.com"), is_enabled=False)
     with pytest.raises(ValidationError, match="use only one of them"):
         add("gmail", "anna+news@gmail.com")
+
+
+class TestAMailboxThatHasSent:
+    """The ledger is the account's, the limit is the mailbox's."""
+
+    def test_its_account_does_not_move_to_another_one(self):
+        account = add("gmail", "anna@gmail.com")
+        make_sent(queued(), account, 1)
+        for change in ({"username": "ben@gmail.com"}, {"username": "ben@gmail.com", "is_enabled": False}):
+            with pytest.raises(ValidationError, match=r"It sent as “anna@gmail\.com” within the last two days"):
+                change_account(account, **change)
+        change_account(account, username="Anna+News@gmail.com", daily_limit=10)
+
+    def test_what_it_sent_long_ago_or_never_keeps_it_not(self):
+        account = add("gmail", "anna@gmail.com")
+        make_sent(queued(), account, 1, age=timedelta(days=3))
+        change_account(account, username="ben@gmail.com")
+
+    def test_a_disabled_one_is_in_the_way_of_another_that_would_be_enabled(self):
+        first = add("gmail", "anna@gmail.com")
+        make_sent(queued(), first, 1)
+        second = add("gmail", "anna+news@gmail.com", is_enabled=False)
+        change_account(first, is_enabled=False)
+        with pytest.raises(ValidationError, match="use only one of them"):
+            change_account(second, is_enabled=True)
