@@ -76,7 +76,7 @@ class TestAMailboxThatHasSent:
         account = add("gmail", "anna@gmail.com")
         make_sent(queued(), account, 1)
         for change in ({"username": "ben@gmail.com"}, {"username": "ben@gmail.com", "is_enabled": False}):
-            with pytest.raises(ValidationError, match=r"It sent as “anna@gmail\.com” within the last two days"):
+            with pytest.raises(ValidationError, match=r"It sent as “anna@gmail\.com” within"):
                 change_account(account, **change)
         change_account(account, username="Anna+News@gmail.com", daily_limit=10)
 
