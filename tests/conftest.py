@@ -1,10 +1,13 @@
 """Fixtures of all tests. Real parts only: PostgreSQL, an SMTP server on loopback, a qcluster."""
 
 import signal
+from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 from django.conf import settings
+from xdist.scheduler import LoadGroupScheduling
 
 from tests.cluster import Cluster
 
@@ -38,12 +41,16 @@ ONE_AT_A_TIME = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist's own, which reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps tests that watch a real cluster's time on one worker of pytest-xdist (--dist loadgroup)."""
-    for item in items:
-        if item.path.stem in ONE_AT_A_TIME:
-            item.add_marker(pytest.mark.xdist_group("clusters"))
+class Schedule(LoadGroupScheduling):
+    """Keeps them on one worker, by their file: the marks of pytest-xdist 3.8 are lost on pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0])
+        return "clusters" if file.stem in ONE_AT_A_TIME else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Schedule:
+    return Schedule(config, log)
 
 
 @pytest.fixture
