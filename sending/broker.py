@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.db import connections
+from django.db.models.functions import Now
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
@@ -43,6 +44,16 @@ class PulsingBroker(ORM):
             return tasks
         self._pulsed_at = time.monotonic()
         return [*tasks, (None, SignedPackage.dumps(_pulse()))]
+
+    def hand_on(self, tasks: list[int]) -> None:
+        """Makes tasks (queue rows) that nobody began due again at once, for whichever cluster comes.
+
+        Without the database they are so when their time is up (Q_CLUSTER's retry).
+        """
+        try:
+            self.get_connection().filter(pk__in=tasks).update(lock=Now())
+        except AWAY as error:
+            logger.warning("Tasks could not be handed on: %s", type(error).__name__)
 
 
 def _pulse() -> dict[str, Any]:

@@ -8,11 +8,12 @@ dot that harms nothing, the mail goes back; after it the mail is recorded as unc
 """
 
 import os
+import queue
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -107,7 +108,25 @@ class DrainingSentinel(django_q.cluster.Sentinel):
         for process in self.pool:
             if process.pid and process.is_alive():
                 os.kill(process.pid, signal.SIGTERM)
+        self._empty_inner_queue()
         super().stop()
+
+    def _empty_inner_queue(self) -> None:
+        """Takes out what no worker takes any more, until the pusher has ended; hands on what was not begun.
+
+        django-q2 waits for the pusher without end, and that for room in the queue. Its words to the workers
+        need room there, too.
+        """
+        self.event_out.set()
+        unbegun: list[int] = []
+        is_over = False
+        while not is_over:
+            is_over = not self.pusher.is_alive()  # what it put in last is there by then
+            with suppress(queue.Empty):
+                while True:
+                    unbegun.append(self.task_queue.get(block=False).get("ack_id"))
+            time.sleep(0.05)
+        self.broker.hand_on([pk for pk in unbegun if pk])
 
     def _end_orphaned(self) -> None:
         # In a thread: the dead process may have held the event's lock for ever.

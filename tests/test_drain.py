@@ -3,6 +3,9 @@
 from collections import Counter
 
 import pytest
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+from django_q.tasks import async_task
 
 from accounts.models import SmtpAccount
 from campaigns import actions
@@ -65,3 +68,18 @@ def test_after_the_final_dot_the_mail_is_recorded_as_uncertain(end_while_it_stal
     assert states() == {"sent": 2, "uncertain": 1, "pending": 7}
     assert SendLog.objects.filter(outcome="uncertain").count() == 1
     assert not Batch.objects.filter(finished=None).exists()
+
+
+def test_a_cluster_with_more_work_than_workers_ends_too_and_hands_the_rest_on(start_cluster):
+    """Its pusher waits for room in the inner queue then, and nobody makes any: the workers take no more."""
+    for _ in range(12):
+        async_task("time.sleep", 3)
+    cluster = start_cluster(WORKERS="2")
+    # Two in hand, two in the inner queue, and one in the pusher's hand.
+    wait_for(lambda: OrmQ.objects.filter(lock__gt=Now()).count() >= 5, what="a full inner queue")
+
+    cluster.terminate_group(WITHIN)
+
+    taken = OrmQ.objects.filter(lock__gt=Now())
+    assert taken.count() == 0  # what was not begun is due at once, not in twenty minutes
+    assert OrmQ.objects.filter(lock__lte=Now()).count() >= 8
