@@ -47,6 +47,9 @@ def one_of_twenty() -> Campaign:
     ],
 )
 def test_a_page_comes_from_an_index(one_of_twenty: Campaign, query: dict[str, str], index: str) -> None:
+    # So few rows are as cheap to sort: asked is whether the index has them in order, as it counts with many.
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_sort = off")
     selection = Selection(one_of_twenty.pk, **query)
     key = "p1500@example.com" if selection.is_by_address else "1"
     for rows in (selection.mails(), selection.mails().filter(selection.behind(key))):
