@@ -13,9 +13,13 @@ from django.utils.translation import gettext as _
 from accounts import removal
 from accounts.models import AccountPause, SmtpAccount
 from accounts.pauses import LONGEST_REASON
+from accounts.phases import Phase
 from accounts.presets import PRESETS, Provider
 
 logger = logging.getLogger(__name__)
+
+# The steps that accounts.checking does not try.
+BEYOND_A_CHECK = (Phase.RCPT, Phase.DATA, Phase.DOT)
 
 
 class Refused(Exception):
@@ -87,13 +91,19 @@ def tidy_password(provider: str, password: str) -> str:
 
 
 def pause_account(
-    account_id: int, reason: str, until: datetime | timedelta | None = None, *, reply: str = ""
+    account_id: int,
+    reason: str,
+    until: datetime | timedelta | None = None,
+    *,
+    phase: str = "",
+    reply: str = "",
 ) -> None:
     """Stops sending through the account until then, or for so long by Postgres' clock.
 
     With None until a person resumes it. reason is shown to staff: it says in plain words what
     happened and what mends it. reply: the server's words, shown behind it; they may quote a recipient's
-    address, so no log gets them. A pause that lasts longer already stays as it is.
+    address, so no log gets them. phase: at which step it said so, see resume_mended_account(). A pause
+    that lasts longer already stays as it is.
     """
     shown = f"{reason} ({reply})" if reply else reason
     ends = Now() + until if isinstance(until, timedelta) else until
@@ -101,7 +111,7 @@ def pause_account(
     if ends is not None:
         longer = Q(paused_until=None) | Q(paused_until__gt=ends)
         accounts = accounts.exclude(~Q(pause_reason="") & longer)
-    if not accounts.update(pause_reason=shown[:LONGEST_REASON], paused_until=ends):
+    if not accounts.update(pause_reason=shown[:LONGEST_REASON], paused_until=ends, pause_phase=phase):
         return
     logger.warning("Account %s paused (%s): %s", account_id, until or "until resumed by hand", reason)
 
@@ -121,9 +131,9 @@ def pause_refused_account(account: SmtpAccount, reason: str) -> bool:
     read = {name: getattr(account, name) for name in ("host", "port", "security", "username", "password")}
     shown = reason[:LONGEST_REASON]
     same = SmtpAccount.objects.usable().filter(pk=account.pk, **read)
-    if not same.update(pause_reason=shown, paused_until=None):
+    if not same.update(pause_reason=shown, paused_until=None, pause_phase=Phase.AUTH):
         return False
-    account.pause_reason, account.paused_until = shown, None
+    account.pause_reason, account.paused_until, account.pause_phase = shown, None, Phase.AUTH
     logger.warning("Account %s paused until it is mended: its log-in was refused", account.pk)
     return True
 
@@ -132,16 +142,17 @@ def resume_mended_account(account: SmtpAccount, by: str = "") -> bool:
     """Lets an account send again that was paused until mended, for it has just proved to work.
 
     Returns whether it was paused so. A pause with an end stays: logging in frees no daily limit. So
-    does a pause for another reason than the one that account was read with. by: who had it checked.
+    does one for what a server said later than a check goes, of a recipient or a message, and one for
+    another reason than the one that account was read with. by: who had it checked.
     """
-    if not account.pause_reason or account.paused_until is not None:
+    if not account.pause_reason or account.paused_until is not None or account.pause_phase in BEYOND_A_CHECK:
         return False
     same_pause = SmtpAccount.objects.filter(
         pk=account.pk, pause_reason=account.pause_reason, paused_until=None
     )
     if not _end_pause(same_pause, account.pk, AccountPause.How.MENDED, by):
         return False
-    account.pause_reason = ""
+    account.pause_reason = account.pause_phase = ""
     logger.info("Account %s resumed: it works again", account.pk)
     return True
 
@@ -149,7 +160,7 @@ def resume_mended_account(account: SmtpAccount, by: str = "") -> bool:
 def _end_pause(accounts: QuerySet[SmtpAccount], account_id: int, how: str, by: str) -> int:
     """Ends the pause of one account, and writes into its history what the trigger can't know."""
     with transaction.atomic():
-        ended = accounts.update(pause_reason="", paused_until=None)
+        ended = accounts.update(pause_reason="", paused_until=None, pause_phase="")
         # The one that this transaction has ended: one whose time was up before has ended by itself.
         own = AccountPause.objects.filter(
             account=account_id, ended_at=TransactionNow(), ended_how=AccountPause.How.RESUMED

@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import timeouts
-from accounts.actions import pause_refused_account, resume_mended_account
+from accounts.actions import BEYOND_A_CHECK, pause_refused_account, resume_mended_account
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
@@ -32,7 +32,8 @@ AT_A_TIME = 16
 
 @dataclass(frozen=True)
 class Check:
-    """ok, or the phase that failed, what is wrong and how to mend it. resumed: its pause is over.
+    """ok, or the phase that failed, what is wrong and how to mend it. resumed: its pause is over; rests:
+    it is not, since it came of something that a check does not try.
 
     sent_folder: the name of the Sent folder; unread: why it can't be read. Both empty where the account has
     no IMAP host. ok is about sending alone. is_refused: the server has refused the log-in for good.
@@ -43,6 +44,7 @@ class Check:
     problem: str = ""
     cure: str = ""
     resumed: bool = False
+    rests: bool = False
     sent_folder: str = ""
     unread: str = ""
     is_refused: bool = False
@@ -61,6 +63,10 @@ class Check:
         said = [self.cure]
         if self.resumed:
             said.append(str(_("The account sends again.")))
+        if self.rests:
+            said.append(
+                str(_("It stays paused for what was refused later on: resume it once that is mended."))
+            )
         if self.is_refused:
             said.append(str(_("Nothing goes out through it until a check works.")))
         if self.sent_folder:
@@ -164,8 +170,8 @@ def check_account(account: SmtpAccount, by: str = "") -> Check:
 
     Takes at most about SMTP_TIMEOUT seconds for each of the two.
 
-    Where that works, an account that was paused until mended sends again; one whose log-in is refused is
-    paused until it is mended.
+    Where that works, an account that was paused until mended sends again, unless it was for what a server
+    said later than a check goes; one whose log-in is refused is paused until it is mended.
     """
     return check_accounts([account], by)[0][1]
 
@@ -185,7 +191,9 @@ def _follow(account: SmtpAccount, check: Check, by: str) -> Check:
     """Lets the account send again, or no more, as the check says."""
     if check.is_refused:
         pause_refused_account(account, f"{check.problem} {check.cure}")
-    return replace(check, resumed=check.ok and resume_mended_account(account, by))
+    resumed = check.ok and resume_mended_account(account, by)
+    rests = check.ok and account.is_paused and account.pause_phase in BEYOND_A_CHECK
+    return replace(check, resumed=resumed, rests=rests and account.paused_until is None)
 
 
 def patience(accounts: int) -> int:

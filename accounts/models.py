@@ -65,6 +65,8 @@ class SmtpAccount(Limits):
     pause_reason = models.CharField(
         _lazy("pause reason"), max_length=LONGEST_REASON, blank=True, editable=False
     )
+    # At which step the server said so; empty: no server did.
+    pause_phase = models.CharField(max_length=10, blank=True, default="", db_default="", editable=False)
     imap_host = models.CharField(
         _lazy("IMAP host"),
         max_length=253,

@@ -51,7 +51,7 @@ class Checked:
         assert self.check is not None
         if not self.check.ok:
             return "bad"
-        return "warning" if self.check.unread else "good"
+        return "warning" if self.check.unread or self.check.rests else "good"
 
     @property
     def is_contradicted(self) -> bool:

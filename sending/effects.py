@@ -126,7 +126,8 @@ class Effects:
 def rest(attempt: Attempt, pause: Pause, cure: str | Promise) -> None:
     """Pauses the account that a reply is about, with the cure and the reply as the reason."""
     until = patiently(lambda: _until(pause, attempt.account))
-    patiently(lambda: pause_account(attempt.account, str(cure), until, reply=_reply(attempt)))
+    said = {"phase": attempt.phase, "reply": _reply(attempt)}
+    patiently(lambda: pause_account(attempt.account, str(cure), until, **said))
 
 
 def _in_a_row(scopes: Collection[str], count: int, **whose: int) -> bool:

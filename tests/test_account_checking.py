@@ -218,6 +218,28 @@ def test_a_pause_for_a_time_outlasts_a_check_that_succeeds():
     assert SmtpAccount.objects.get().is_paused
 
 
+@pytest.mark.parametrize("phase", [Phase.RCPT, Phase.DATA, Phase.DOT])
+def test_a_pause_for_what_a_check_does_not_try_outlasts_it_and_the_check_says_so(phase):
+    with LocalSmtpServer({"me": PASSWORD}) as server:
+        account = make_account(port=server.port, username="me", password=PASSWORD)
+        pause_account(account.pk, "The server refuses one recipient after the other.", phase=phase)
+        account.refresh_from_db()
+        found = check_account(account)
+    assert not found.resumed
+    assert "It stays paused" in str(found)
+    assert "resume it" in str(found)
+    assert SmtpAccount.objects.get().is_paused
+
+
+def test_a_pause_for_what_was_said_on_the_way_of_a_check_ends_with_it():
+    with LocalSmtpServer({"me": PASSWORD}) as server:
+        account = make_account(port=server.port, username="me", password=PASSWORD)
+        pause_account(account.pk, "Blocked for spam.", phase=Phase.DOT)
+        pause_account(account.pk, "The address is not its own.", phase=Phase.MAIL)
+        account.refresh_from_db()
+        assert check_account(account).resumed
+
+
 def test_a_pause_that_came_during_the_check_stays():
     with LocalSmtpServer({"me": PASSWORD}) as server:
         account = make_account(port=server.port, username="me", password=PASSWORD)

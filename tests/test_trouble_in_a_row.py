@@ -171,6 +171,7 @@ class TestRecipientsRefusedInARow:
         assert account.paused_until is None
         assert "one recipient after the other" in account.pause_reason
         assert "Not today" in account.pause_reason
+        assert account.pause_phase == "rcpt"  # so a check of the connection does not end it
 
     def test_one_that_is_taken_in_between_breaks_the_row(self, smtp_script):
         answers(smtp_script, "rcpt", self.STRANGE, *range(1, 10), *range(11, 13))
