@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
 from django.db.models.functions import Now
 
-from sending.database import patiently
+from sending.database import AWAY, patiently
 from sending.models import Batch, Pacing, Tally
 
 logger = logging.getLogger(__name__)
@@ -136,25 +136,37 @@ def recover() -> int:
     """Settles all batches whose lease ran out, each in its own transaction. Returns how many.
 
     Logged mails become what the ledger says; the first unlogged one may have been in the worker's
-    hand: uncertain, unless the batch was never started; the others go back to pending.
+    hand: uncertain, unless the batch was never started; the others go back to pending. A batch that can't
+    be settled for a fault of ours is logged and left: it keeps neither the others nor a dispatch waiting.
     """
-    recovered = 0
-    while _recover_one():
+    recovered, unsettled = 0, list[int]()
+    while _recover_one(unsettled):
         recovered += 1
-    return recovered
+    return recovered - len(unsettled)
 
 
-def _recover_one() -> bool:
-    with transaction.atomic():
-        batch = (
-            Batch.objects.filter(finished=None, lease__lt=Now())
-            .order_by("lease")
-            .select_for_update(skip_locked=True)
-            .first()
-        )
-        if batch is None:
-            return False
-        settled = _finish(batch.pk, in_hand="uncertain" if batch.started else "pending")
+def _recover_one(unsettled: list[int]) -> bool:
+    """Settles the next one, or adds it to those that can't be settled. False: there is none."""
+    batch = None
+    try:
+        with transaction.atomic():
+            batch = (
+                Batch.objects.filter(finished=None, lease__lt=Now())
+                .exclude(pk__in=unsettled)
+                .order_by("lease")
+                .select_for_update(skip_locked=True)
+                .first()
+            )
+            if batch is None:
+                return False
+            settled = _finish(batch.pk, in_hand="uncertain" if batch.started else "pending")
+    except DatabaseError as error:
+        if batch is None or isinstance(error, AWAY):
+            raise
+        unsettled.append(batch.pk)
+        # Its text may quote a row, and so an address.
+        logger.error("Batch %s can't be settled: %s", batch.pk, type(error).__name__)
+        return True
     logger.warning(
         "Batch %s recovered: %s sent, %s failed, %s to be tried again, %s uncertain, %s back to pending",
         batch.pk, settled.sent, settled.failed, settled.retried, settled.uncertain, settled.states["pending"],

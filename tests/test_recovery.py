@@ -264,3 +264,27 @@ def test_a_hand_back_waits_for_a_recovery_at_work_and_heeds_it(hold):
         wait_for(is_waiting)
         own.commit()
         assert done.result() is False
+
+
+def test_a_batch_that_cant_be_settled_keeps_no_other_waiting(hold, caplog):
+    other = Batch.objects.get()
+    other.pk, other.token = None, uuid4()
+    other.save(force_insert=True)
+    QueuedEmail.objects.filter(pk=mails()[-1].pk).update(batch=other)
+    expire()
+    Batch.objects.filter(pk=hold.batch).update(lease=Now() - timedelta(hours=1))  # its turn comes first
+    refuse_to_finish(hold.batch)
+    assert settle.recover() == 1
+    assert Batch.objects.get(finished=None).pk == hold.batch
+    assert f"Batch {hold.batch} can't be settled" in caplog.text
+
+
+def refuse_to_finish(batch):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$"
+        )
+        cursor.execute(
+            "CREATE TRIGGER refuse BEFORE UPDATE OF finished ON sending_batch FOR EACH ROW "
+            f"WHEN (OLD.id = {batch}) EXECUTE FUNCTION refuse()"
+        )
