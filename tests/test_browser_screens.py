@@ -5,7 +5,7 @@ import pytest
 from django.urls import reverse
 
 from tests import office
-from tests.browser import COLOURS_STAND, NARROW, assert_accessible
+from tests.browser import NARROW, assert_accessible
 from tests.queue_rows import beat
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(600), pytest.mark.django_db(transaction=True)]
@@ -36,7 +36,6 @@ def assert_right(page) -> None:
     assert_accessible(page)
     assert_fits(page)
     page.emulate_media(color_scheme="dark")
-    page.evaluate(COLOURS_STAND)
     assert_accessible(page, rules=["color-contrast"])
     page.emulate_media(color_scheme="light")
 
