@@ -24,7 +24,7 @@ from accounts.models import SmtpAccount
 from accounts.network import speaks_tls
 from accounts.phases import Phase
 from accounts.presets import PRESETS, Security
-from accounts.reply import as_said
+from accounts.reply import as_said, one_line
 from accounts.sent_folder import find_folders
 
 AT_A_TIME = 16
@@ -212,7 +212,9 @@ def _try(account: SmtpAccount) -> Check:
     if not account.imap_host:
         return check
     try:
-        return replace(check, sent_folder="”, “".join(find_folders(account, settings.SMTP_TIMEOUT)))
+        return replace(
+            check, sent_folder="”, “".join(map(one_line, find_folders(account, settings.SMTP_TIMEOUT)))
+        )
     except MailboxFailure as failure:
         return replace(check, unread=str(failure))
 

@@ -28,6 +28,7 @@ from accounts.reply import one_line
 from accounts.secrets import UndecryptableSecret
 
 MOST_LITERAL = 1024 * 1024  # bytes; what is asked for are names of folders and headers
+MOST_HEARD = 16 * MOST_LITERAL  # in one conversation: imaplib keeps all of it
 
 
 class MailboxFailure(Exception):
@@ -106,6 +107,7 @@ class _Bounded(imaplib.IMAP4):
 
     _guard: socket.socket | None = None
     _timer: threading.Timer | None = None
+    _heard = 0
 
     def __init__(self, *args: Any, ends: float, **options: Any):
         self._ends = ends  # by time.monotonic()
@@ -131,7 +133,16 @@ class _Bounded(imaplib.IMAP4):
         """A literal, of the length that the server says."""
         if size > MOST_LITERAL:
             raise self.abort("a literal is far too long")
-        return super().read(size)
+        return self._counted(super().read(size))
+
+    def readline(self) -> bytes:
+        return self._counted(super().readline())
+
+    def _counted(self, heard: bytes) -> bytes:
+        self._heard += len(heard)
+        if self._heard > MOST_HEARD:
+            raise self.abort("the server says far too much")
+        return heard
 
     def _cut(self) -> None:
         guard = self._guard
@@ -186,6 +197,7 @@ class Mailbox(BaseMailBox):
         if account.imap_security == ImapSecurity.STARTTLS:
             try:
                 client.starttls(network.tls_context())
+                client.untagged_responses.clear()  # said before it: counts for nothing
             except BaseException:
                 client.shutdown()
                 raise
@@ -197,10 +209,10 @@ class Mailbox(BaseMailBox):
         password = account.password.reveal()
         if not (account.username and password):
             raise ValueError("no log-in")
-        if "LOGINDISABLED" in self.client.capabilities:
-            raise ValueError("LOGINDISABLED")
         if "AUTH=PLAIN" in self.client.capabilities:
             self.login_utf8(account.username, password, initial_folder=None)
+        elif "LOGINDISABLED" in self.client.capabilities:  # RFC 3501 section 6.2.3: of LOGIN alone
+            raise ValueError("LOGINDISABLED")
         elif (account.username + password).isascii() and (account.username + password).isprintable():
             self.login(account.username, password, initial_folder=None)
         else:

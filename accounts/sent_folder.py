@@ -52,10 +52,16 @@ def look_for(account: SmtpAccount, message_ids: Iterable[str], deadline: float) 
     wanted = list(message_ids)
     with open_mailbox(account, deadline) as box:
         folders = _folders(box)
-        if len(folders) == 1:
-            box.folder.set(folders[0], readonly=True)
-        for message_id in wanted:
-            yield message_id, any(_has(box, folder, message_id) for folder in folders)
+        for folder in folders:
+            box.folder.set(folder, readonly=True)
+            missing = []
+            for message_id in wanted:
+                is_there = _has(box, message_id)
+                if is_there or folder == folders[-1]:
+                    yield message_id, is_there
+                else:
+                    missing.append(message_id)
+            wanted = missing
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,8 @@ def _list(box: Mailbox) -> list[_Folder]:
     for line in filter(None, lines):
         head, literal = line if isinstance(line, tuple) else (line, None)
         if not (said := LISTED.match(head)):
+            if rb"\sent" in head.lower():
+                raise ValueError("the Sent folder's name can't be read")
             continue
         flags = frozenset(said["flags"].decode("ascii", "replace").lower().split())
         delimiter = "" if said["delimiter"].upper() == b"NIL" else _unquoted(said["delimiter"]).decode()
@@ -118,9 +126,7 @@ def _unquoted(text: bytes) -> bytes:
     return re.sub(rb"\\(.)", rb"\1", text[1:-1]) if text.startswith(b'"') else text
 
 
-def _has(box: Mailbox, folder: str, message_id: str) -> bool:
-    if box.folder.get() != folder:
-        box.folder.set(folder, readonly=True)
+def _has(box: Mailbox, message_id: str) -> bool:
     if _is_there(box, "Message-ID", message_id):
         return True
     # Gmail keeps a Message-ID that it does not like under this name.
@@ -138,7 +144,8 @@ def _is_there(box: Mailbox, header: str, message_id: str) -> bool:
     hits = _search(box, str(AND(header=H(header, message_id))))
     newest = hits[-MOST_COPIES:]
     found = box.fetch(uid_list=newest, mark_seen=False, headers_only=True, bulk=True) if newest else ()
-    values = [message.headers.get(header.lower(), ()) for message in found]
+    shown = {message.uid: message.headers.get(header.lower(), ()) for message in found}
+    values = [shown.get(uid, ()) for uid in newest]
     if any(re.sub(r"\s", "", value) == message_id for value in chain(*values)):
         return True
     if sum(map(bool, values)) < len(hits):
