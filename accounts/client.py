@@ -26,6 +26,7 @@ class BoundedSmtp(smtplib.SMTP):
     """
 
     ends = float("inf")  # by steady_time(): when opening, or a mail, is out of time
+    has_secret = False  # the server has heard the password, and may echo any part of it
     step = 20.0  # seconds for one read or write
 
     def __init__(self, **options: Any):
@@ -60,8 +61,7 @@ class BoundedSmtp(smtplib.SMTP):
         if not self.unread:
             self._take_what_came()
         if self.unread:
-            line = one_line(self.unread[:80])
-            raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn: {line}")
+            raise smtplib.SMTPServerDisconnected(f"the server spoke out of turn{self._quoted(self.unread)}")
 
     def hand_over(self, message: bytes, seconds: float) -> None:
         """Writes a message up to its dot, then looks for so long whether the connection still stands.
@@ -120,9 +120,12 @@ class BoundedSmtp(smtplib.SMTP):
             codes.add(line[:3])
             lines.append(line[4:].strip(b" \t\r\n"))
             if not re.match(rb"[2-5]\d\d(?=[ \r\n-])", line) or len(codes) > 1:
-                raise smtplib.SMTPServerDisconnected(f"not an SMTP reply: {one_line(line[:80])}")
+                raise smtplib.SMTPServerDisconnected(f"not an SMTP reply{self._quoted(line)}")
             if line[3:4] != b"-":
                 return int(line[:3]), b"\n".join(lines)
+
+    def _quoted(self, said: bytes) -> str:
+        return "" if self.has_secret else f": {one_line(said[:80])}"
 
     def _line(self) -> bytes:
         """The next line. Each read gets its time anew: a server may drip it, byte by byte."""

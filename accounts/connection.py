@@ -185,8 +185,9 @@ class SmtpConnection:
         self._smtp = smtp
         smtp.step = self.timeout * timeouts.STEPS[Phase.CONNECT]
         self._grant(smtp, timeouts.OPENING)
-        smtp.local_hostname = network.own_name(smtp.left)
         self._expect(Phase.CONNECT, smtp.connect(self.account.host, self.account.port), 220)
+        assert smtp.sock is not None
+        smtp.local_hostname = network.own_name(smtp.sock, smtp.left)
         return smtp
 
     def _starttls(self, smtp: BoundedSmtp) -> None:
@@ -199,6 +200,7 @@ class SmtpConnection:
     def _log_in(self, smtp: BoundedSmtp) -> None:
         if not smtp.has_extn("auth"):
             raise SmtpFailure(Phase.AUTH, "The server does not offer to log in.", *NO_LOG_IN)
+        smtp.has_secret = True
         try:
             password = self.account.password.reveal()
         except UndecryptableSecret as error:
@@ -239,7 +241,7 @@ class SmtpConnection:
 
     def _parsed(self, phase: Phase, code: int, text: bytes | str) -> SmtpReply:
         """The reply, without what it may quote of the log-in: before it is cut to its length."""
-        if phase == Phase.AUTH:
+        if phase == Phase.AUTH or code >= 400:
             said = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
             text = network.without_password(said, self.account)
         return parse_reply(code, text)

@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail.utils import DNS_NAME
 
+from accounts.clock import steady_time
 from accounts.models import SmtpAccount
 from accounts.secrets import UndecryptableSecret
 
@@ -43,14 +44,16 @@ def connect(host: str, port: int, left: Callable[[], float]) -> socket.socket:
     left: seconds for the next step; it raises TimeoutError where there are none. Raises OSError.
     """
     refused: OSError = OSError("The host has no address.")
-    for family, kind, protocol, _, address in _addresses(host, port, left):
+    found = _addresses(host, port, left)
+    for place, (family, kind, protocol, _, address) in enumerate(found, 1):
         try:
             sock = socket.socket(family, kind, protocol)  # the kernel may lack the family
         except OSError as error:
             refused = error
             continue
         try:
-            sock.settimeout(left())
+            # One that nobody answers at leaves the others their time.
+            sock.settimeout(left() / (1 if place == len(found) else 2))
             sock.connect(address)
         except OSError as error:
             sock.close()
@@ -60,10 +63,18 @@ def connect(host: str, port: int, left: Callable[[], float]) -> socket.socket:
     raise refused
 
 
-def own_name(left: Callable[[], float]) -> str:
-    """What this machine calls itself in EHLO; left: as for connect(). No name is worth a long wait."""
+def own_name(sock: socket.socket, left: Callable[[], float]) -> str:
+    """What this machine calls itself in EHLO over this connection; left: as for connect().
+
+    Its full name; else its address (RFC 5321 section 4.1.4), for many servers refuse a bare name. No name is
+    worth a long wait.
+    """
     found = _ask(DNS_NAME.get_fqdn, lambda: min(left(), OWN_NAME_WITHIN))
-    return found[0] if found and isinstance(found[0], str) else "localhost"
+    for name in (*found, socket.gethostname()):
+        if isinstance(name, str) and "." in name and name.isascii():
+            return name
+    address = sock.getsockname()[0].partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def _addresses(host: str, port: int, left: Callable[[], float]) -> list[Any]:
@@ -99,13 +110,23 @@ def speaks_tls(host: str, port: int, timeout: float) -> bool:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with (
-            socket.create_connection((host, port), timeout) as plain,
-            context.wrap_socket(plain, server_hostname=host),
-        ):
-            return True
+        with connect(host, port, _within(timeout)) as plain:
+            plain.settimeout(timeout)
+            with context.wrap_socket(plain, server_hostname=host):
+                return True
     except (OSError, ValueError):
         return False
+
+
+def _within(seconds: float) -> Callable[[], float]:
+    ends = steady_time() + seconds
+
+    def left() -> float:
+        if (rest := ends - steady_time()) <= 0:
+            raise TimeoutError("the server took too long")
+        return rest
+
+    return left
 
 
 def explain(error: Exception) -> str:

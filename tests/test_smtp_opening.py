@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import ExitStack, suppress
 
 import pytest
 from django.core.mail.utils import DNS_NAME
@@ -81,6 +82,47 @@ def test_a_name_server_that_is_away_holds_no_connection_up(smtp_server, monkeypa
     assert not answered.is_set()
     answered.set()
     connection.close()
+
+
+@pytest.mark.parametrize("name", ["host", "localhost", "büro.example"])
+def test_a_machine_without_a_full_name_says_its_address(monkeypatch, name):
+    """Postfix' reject_non_fqdn_helo_hostname refuses each recipient of a bare name."""
+    monkeypatch.setattr(DNS_NAME, "get_fqdn", lambda: name)
+    monkeypatch.setattr(socket, "gethostname", lambda: name)
+    heard: list[bytes] = []
+
+    def talk(client: socket.socket) -> None:
+        client.sendall(GREETING)
+        heard.append(client.makefile("rb").readline())
+
+    with odd_server(talk) as port:
+        failure_of(account_at(port))
+    assert heard == [b"ehlo [127.0.0.1]\r\n"]
+
+
+def test_an_address_that_nobody_answers_at_leaves_the_others_their_time(smtp_server, monkeypatch, settings):
+    settings.SMTP_TIMEOUT = 2
+    real = socket.getaddrinfo
+    with socket.socket() as hole, ExitStack() as callers:
+        hole.bind(("127.0.0.1", 0))
+        hole.listen(0)
+        for _ in range(4):  # until its queue is full: what comes then gets no answer
+            caller = callers.enter_context(socket.socket())
+            caller.setblocking(False)
+            with suppress(BlockingIOError):
+                caller.connect(hole.getsockname())
+        silent = (socket.AF_INET, socket.SOCK_STREAM, 6, "", hole.getsockname())
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **named: [silent, *real(*args, **named)])
+        sock = network.connect("127.0.0.1", smtp_server.port, network._within(2))
+    sock.close()
+
+
+def test_the_question_whether_a_silent_server_speaks_tls_waits_for_no_name_server(monkeypatch):
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60))
+    assert not network.speaks_tls("slow.example", 587, timeout=0.1)
+    assert not answered.is_set()
+    answered.set()
 
 
 def test_a_log_in_that_is_answered_out_of_sequence_is_none():
