@@ -132,7 +132,7 @@ BY_WORDS = (
          r"|limit .{0,40}outgoing messages|(mails|messages|message count) per session", TRY_LATER,
          "450 Requested mail action not taken: mailbox unavailable Mail send limit exceeded.", IONOS,
          AUTH_ON),
-    Rule(r"sender rate|outbound thread limit", TRY_LATER, "451 Sender rate exceeds 100 messages per 1h",
+    Rule(r"sender rate\b|outbound thread limit", TRY_LATER, "451 Sender rate exceeds 100 messages per 1h",
          "https://github.com/madeITBelgium/vesta/issues/3", AUTH_ON),
     Rule(r"(exceed|limit|too many|max|only \d).{0,60}(per|this) \d* ?(hour|minute)|hourly", TRY_LATER,
          "550 Domain example.com has exceeded the max emails per hour (100/100 (100%)) allowed.", EXIM,

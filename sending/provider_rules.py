@@ -83,14 +83,14 @@ MICROSOFT = (
          "MapiExceptionShutoffQuotaExceeded", SUBMISSION, MAIL_ON),
     Rule(r"SendAsDenied|to send as this sender|^\d+ 5\.7\.60 ", NOT_AS_SENDER,
          "554 5.2.252 SendAsDenied; a@example.com not allowed to send as b@example.com", NDR, MAIL_ON),
-    Rule(r"unusual activity in your|blocked your account", ACCOUNT_BLOCKED,
+    Rule(r"unusual activity in your|\bwe.{1,3}ve .{0,20}blocked your account", ACCOUNT_BLOCKED,
          "550 5.3.4 Requested action not taken; We noticed some unusual activity in your Hotmail account. To"
          " help protect you, we've temporarily blocked your account.",
          "https://github.com/nodemailer/smtp-connection/issues/37", MAIL_ON),
     Rule(r"OutboundSpamException|WASCL UserAction", ACCOUNT_BLOCKED,
          "554 5.2.0 STOREDRV.Submission.Exception:OutboundSpamException", NDR, MAIL_ON),
     # Of those that are not named above: the recipient was taken before.
-    Rule(r"STOREDRV\.Submission\.Exception", CONTENT_REFUSED,
+    Rule(r"^5.*STOREDRV\.Submission\.Exception", CONTENT_REFUSED,
          "554 5.2.0 STOREDRV.Submission.Exception:MessageRejectedException", SUBMISSION, DATA_ON),
     Rule(r"^\d+ 5\.1\.8 ", ACCOUNT_BLOCKED, "550 5.1.8 Access denied, bad outbound sender",
          NDR, MAIL_ON, Service.MICROSOFT),
@@ -195,9 +195,9 @@ POSTMARK_CODES = "https://postmarkapp.com/developer/api/overview#error-codes"
 RELAYS = (
     Rule(r"unconfigured sending domain", UNVERIFIED_SENDER,
          "550 5.7.1 Unconfigured Sending Domain <example.com>", SPARKPOST_CODES, MAIL_ON),
-    Rule(r"recipient address (was )?suppressed", RECIPIENT_REFUSED,
+    Rule(r"^5.*recipient address (was )?suppressed", RECIPIENT_REFUSED,
          "550 5.7.1 recipient address was suppressed due to customer policy", SPARKPOST_CODES, RCPT_ON),
-    Rule(r"sender signature", UNVERIFIED_SENDER,
+    Rule(r"not a sender signature", UNVERIFIED_SENDER,
          "400 The 'From' address you supplied (a@example.com) is not a Sender Signature on your account.",
          POSTMARK_CODES, MAIL_ON),
     Rule(r"account (is )?pending approval", ACCOUNT_BLOCKED,

@@ -37,6 +37,10 @@ UNCERTAIN = (Scope.UNKNOWN, "uncertain", None, False)
 
 CASES = [
     (M365, "dot", "550 5.3.4 Requested action not taken; We noticed some unusual activity in your H", MENDED),
+    (M365, "dot", "451 4.2.0 STOREDRV.Submission.Exception:StorageTransientException", LATER),
+    (OTHER, "rcpt", "450 4.7.1 recipient address suppressed for now", LATER),
+    (OTHER, "rcpt", "550 5.7.1 The recipient has blocked your account", REFUSED),
+    (OTHER, "dot", "550 5.7.1 Message rejected: sender rated as spammer", CONTENT),
     (M365, "dot", "554 5.2.0 WASCL UserAction verdict is not None. Actual verdict is Suspend", MENDED),
     (M365, "dot", "554 5.2.0 STOREDRV.Submission.Exception:SomeOtherException; Failed to process", CONTENT),
     (M365, "auth", "550 5.7.30 Basic authentication is not supported for Client Submission", MENDED),
