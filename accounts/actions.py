@@ -103,13 +103,17 @@ def pause_account(
     With None until a person resumes it. reason is shown to staff: it says in plain words what
     happened and what mends it. reply: the server's words, shown behind it; they may quote a recipient's
     address, so no log gets them. phase: at which step it said so, see resume_mended_account(). A pause
-    that lasts longer already stays as it is.
+    that lasts longer already stays as it is, and so does one that only a person ends.
     """
     shown = f"{reason} ({reply})" if reply else reason
     ends = Now() + until if isinstance(until, timedelta) else until
-    accounts = SmtpAccount.objects.filter(pk=account_id)
+    longer = Q()
     if ends is not None:
         longer = Q(paused_until=None) | Q(paused_until__gt=ends)
+    elif phase not in BEYOND_A_CHECK:
+        longer = Q(paused_until=None, pause_phase__in=BEYOND_A_CHECK)
+    accounts = SmtpAccount.objects.filter(pk=account_id)
+    if longer:
         accounts = accounts.exclude(~Q(pause_reason="") & longer)
     if not accounts.update(pause_reason=shown[:LONGEST_REASON], paused_until=ends, pause_phase=phase):
         return

@@ -1,14 +1,24 @@
-"""Has an account sent lately? Its provider counts by mailbox, our ledger by account: while mails of the last
-days count, the two must not part. The rooms above are asked by a signal, as in accounts.removal."""
+"""What ties an account to its mailbox. The rooms above are asked by signals, as in accounts.removal.
+
+Its provider counts by mailbox, our ledger by account: while mails of the last days count, the two must not
+part. Nor while uncertain mail is looked for: in another mailbox it is missing, which proves nothing.
+"""
 
 from typing import Any
 
 from django.dispatch import Signal
 
 # Sent with account; a receiver answers whether any mail of it may still count in a window of its limits.
-asked = Signal()
+sent_lately = Signal()
+# The same, whether uncertain mail of it may be looked for.
+looked_into = Signal()
 
 
 def has_sent_lately(account: Any) -> bool:
     """Whether mail of the account may still count in one of its windows."""
-    return any(answer for _receiver, answer in asked.send(sender=type(account), account=account))
+    return any(answer for _receiver, answer in sent_lately.send(sender=type(account), account=account))
+
+
+def is_looked_into(account: Any) -> bool:
+    """Whether uncertain mail of the account may be looked for in its Sent folder."""
+    return any(answer for _receiver, answer in looked_into.send(sender=type(account), account=account))

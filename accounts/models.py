@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from accounts.addresses import ascii_address
+from accounts.addresses import ascii_address, ascii_domain
 from accounts.limits import Limits
-from accounts.mailboxes import has_sent_lately
+from accounts.mailboxes import has_sent_lately, is_looked_into
 from accounts.pauses import LONGEST_REASON
 from accounts.pauses import AccountPause as AccountPause  # a model of this room
 from accounts.presets import (
@@ -27,7 +27,7 @@ from accounts.presets import (
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
 
-HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
+HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
 
 
 class WhenUnproven(models.TextChoices):
@@ -131,7 +131,7 @@ class SmtpAccount(Limits):
 
         A host that we know tells the provider, where none was chosen.
         """
-        self.host = self.host.strip().lower()
+        self.host = _host(self.host)
         if self.provider == Provider.CUSTOM:
             self.provider = provider_for_host(self.host)
         preset = PRESETS.get(self.provider)
@@ -142,7 +142,7 @@ class SmtpAccount(Limits):
             self.host, self.port, self.security = preset.host, preset.port, preset.security
         self.security = self.security or Security.STARTTLS
         self.port = self.port or USUAL_PORTS.get(self.security, 587)
-        self.imap_host = self.imap_host.strip().lower()
+        self.imap_host = _host(self.imap_host)
         self.imap_security = self.imap_security or ImapSecurity.TLS
         self.imap_port = self.imap_port or USUAL_IMAP_PORTS.get(self.imap_security, 993)
 
@@ -158,7 +158,7 @@ class SmtpAccount(Limits):
             "username": self._text_problem("username") or self._login_problem() or self._mailbox_problem(),
             "security": self._security_problem(),
             **self.limit_errors(),
-            "imap_host": self._imap_host_problem(),
+            "imap_host": self._imap_host_problem() or self._sent_folder_problem(),
             "imap_security": self._imap_security_problem(),
         }
         if errors := {field: problem for field, problem in errors.items() if problem}:
@@ -215,15 +215,30 @@ class SmtpAccount(Limits):
 
     def _moving_problem(self, mailbox: str) -> str:
         """What counts in the old mailbox's limit would count in the new one's, and be free in the old one."""
-        before = SmtpAccount.objects.filter(pk=self.pk).first()
+        before = self._stored()
         old = mailbox_of(before.provider, before.username) if before else ""
         if not before or not old or old == mailbox or not has_sent_lately(before):
             return ""
         text = _(
             "It sent as “%(username)s” within the last two days, which counts in that mailbox: disable this "
-            "account, and add another one."
+            "account, and add another one. (For the same From address, give this one another first.)"
         )
         return text % {"username": before.username}
+
+    def _sent_folder_problem(self) -> str:
+        before = self._stored()
+        if before is None or not before.imap_host or self.when_unproven != WhenUnproven.RESEND:
+            return ""
+        stays = (before.imap_host, before.username) == (self.imap_host, self.username)
+        if stays or not is_looked_into(before):
+            return ""
+        return _(
+            "Uncertain email is still looked for in the old mailbox, and would be sent again since it is not "
+            "in the new one: choose “Wait for a person to decide” first."
+        )
+
+    def _stored(self) -> "SmtpAccount | None":
+        return SmtpAccount.objects.filter(pk=self.pk).first()
 
     def _security_problem(self) -> str:
         if self.security == Security.NONE and self.username and not _is_this_machine(self.host):
@@ -254,6 +269,15 @@ class SmtpAccount(Limits):
         """Whether its provider refuses those who log in often; see accounts.presets."""
         preset = PRESETS.get(self.provider)
         return preset is not None and preset.minds_log_ins
+
+
+def _host(name: str) -> str:
+    """As name servers and certificates have it; as it is where that can't be."""
+    name = name.strip().lower()
+    try:
+        return ascii_domain(name)
+    except ValueError:
+        return name
 
 
 def _is_this_machine(host: str) -> bool:

@@ -1,10 +1,13 @@
 """What the known providers have in common, so that staff fill in an address and a password only."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from accounts.addresses import ascii_domain
 
 
 class Security(models.TextChoices):
@@ -163,10 +166,12 @@ def mailbox_of(provider: str, username: str) -> str:
     if not (preset and username):
         return ""
     local, _, domain = username.strip().lower().partition("@")
+    with suppress(ValueError):
+        domain = ascii_domain(domain)
     if preset.host == "smtp.gmail.com":
         local = local.partition("+")[0]
-    if provider == Provider.GMAIL and domain in ("", "gmail.com", "googlemail.com"):
-        local, domain = local.replace(".", ""), "gmail.com"
+        if domain in ("gmail.com", "googlemail.com") or (provider == Provider.GMAIL and not domain):
+            local, domain = local.replace(".", ""), "gmail.com"
     return f"{preset.host} {local}@{domain}"
 
 

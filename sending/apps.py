@@ -11,12 +11,13 @@ class SendingConfig(AppConfig):
         from django_q.signals import post_execute_in_worker, post_spawn, pre_execute
 
         from accounts import mailboxes
-        from sending import capacity, checks, drain, schedules, suppression  # noqa: F401
+        from sending import capacity, checks, drain, schedules, suppression, uncertain  # noqa: F401
         from sending.exporting import actions, sources
         from sending.exporting.models import Export
         from sending.longwork import running
 
-        mailboxes.asked.connect(capacity.has_sent_lately)
+        mailboxes.sent_lately.connect(capacity.has_sent_lately)
+        mailboxes.looked_into.connect(uncertain.is_looked_for)
         post_migrate.connect(schedules.sync, sender=self)
         post_spawn.connect(drain.on_worker_start)
         pre_execute.connect(drain.on_job_start)

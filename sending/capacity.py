@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from accounts.models import SmtpAccount
@@ -213,7 +214,8 @@ def has_sent_lately(account: SmtpAccount, **_: Any) -> bool:
     """Answers accounts.mailboxes: whether any mail of the account may count in a window that is not over."""
     since = Now() - timedelta(days=2)
     counted = SendLog.objects.filter(account=account, outcome__in=["sent", "uncertain"], at__gt=since)
-    unlogged = QueuedEmail.objects.filter(account=account, status__in=["sending", "uncertain"])
+    late = Q(batch__finished=None) | Q(batch__finished__gt=since)  # ledger.LATEST
+    unlogged = QueuedEmail.objects.filter(Q(status="sending") | Q(late, status="uncertain"), account=account)
     tests = TestMail.objects.filter(account=account, counts_at__gt=since).exclude(outcome="refused")
     return counted.exists() or unlogged.exists() or tests.exists()
 

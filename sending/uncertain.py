@@ -69,6 +69,11 @@ OF_MAILS = f"SELECT * FROM ({PLAN} AND mail.id = ANY(%(mails)s)) plan ORDER BY m
 IN_NUMBERS = f"SELECT campaign, next, count(*), min(at) FROM ({PLAN}) plan GROUP BY campaign, next"  # noqa: S608
 
 
+def is_looked_for(account: SmtpAccount, **_: Any) -> bool:
+    """Answers accounts.mailboxes: whether any mail of the account is uncertain."""
+    return QueuedEmail.objects.filter(account=account, status=QueuedEmail.Status.UNCERTAIN).exists()
+
+
 class Next(StrEnum):
     """What happens next with an uncertain mail."""
 

@@ -234,10 +234,19 @@ def test_a_pause_for_what_a_check_does_not_try_outlasts_it_and_the_check_says_so
 def test_a_pause_for_what_was_said_on_the_way_of_a_check_ends_with_it():
     with LocalSmtpServer({"me": PASSWORD}) as server:
         account = make_account(port=server.port, username="me", password=PASSWORD)
-        pause_account(account.pk, "Blocked for spam.", phase=Phase.DOT)
         pause_account(account.pk, "The address is not its own.", phase=Phase.MAIL)
         account.refresh_from_db()
         assert check_account(account).resumed
+
+
+def test_a_pause_that_only_a_person_ends_is_kept_by_one_that_a_check_would_end():
+    account = make_account()
+    pause_account(account.pk, "Blocked for spam.", phase=Phase.DOT)
+    pause_account(account.pk, "Wrong password.", phase=Phase.AUTH)
+    pause_account(account.pk, "Too many log-ins.", timedelta(minutes=5), phase=Phase.AUTH)
+    assert SmtpAccount.objects.get().pause_reason == "Blocked for spam."
+    pause_account(account.pk, "One recipient after the other.", phase=Phase.RCPT)
+    assert SmtpAccount.objects.get().pause_phase == Phase.RCPT
 
 
 def test_a_pause_that_came_during_the_check_stays():

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from accounts.actions import add_account, change_account
 from accounts.models import SmtpAccount
-from tests.queue_rows import make_sent, queued
+from sending.models import Batch, QueuedEmail
+from tests.queue_rows import make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
 
@@ -26,6 +28,8 @@ def add(provider: str, username: str, email: str = "", **fields) -> SmtpAccount:
         ("gmail", "anna@gmail.com", "anna+news@gmail.com"),
         ("workspace", "anna@sender.example", "Anna+News@sender.example"),
         ("microsoft365", "anna@sender.example", "Anna@Sender.Example"),
+        ("workspace", "anna@bücher.example", "anna@xn--bcher-kva.example"),
+        ("workspace", "ab@gmail.com", "a.b@googlemail.com"),
     ],
 )
 def test_a_second_account_on_the_same_mailbox_is_refused(provider, first, second):
@@ -92,3 +96,45 @@ class TestAMailboxThatHasSent:
         change_account(first, is_enabled=False)
         with pytest.raises(ValidationError, match="use only one of them"):
             change_account(second, is_enabled=True)
+
+    def test_one_that_is_uncertain_for_long_ties_it_no_more(self):
+        account = add("workspace", "anna@sender.example")
+        (mail,) = make_queue(queued(), "uncertain", 1, account)
+        with pytest.raises(ValidationError, match="within the last two days"):
+            change_account(account, username="ben@sender.example")
+        Batch.objects.filter(pk=mail.batch_id).update(finished=timezone.now() - timedelta(days=3))
+        change_account(account, username="ben@sender.example")
+
+    def test_the_same_address_goes_on_at_another_provider_as_it_is_told(self):
+        account = add("workspace", "info@firm.example", email="info@firm.example")
+        make_sent(queued(), account, 1)
+        with pytest.raises(ValidationError, match="For the same From address, give this one another first"):
+            change_account(account, provider="microsoft365", password="new")
+        change_account(account, is_enabled=False, email="old@firm.example")
+        add("microsoft365", "info@firm.example", email="info@firm.example")
+
+
+class TestAMailboxInWhichUncertainMailIsLookedFor:
+    """In another mailbox it is missing, and would be sent again."""
+
+    MOVES = ({"imap_host": "imap.other.example"}, {"imap_host": ""}, {"username": "two"})
+
+    @pytest.fixture
+    def account(self):
+        account = add(
+            "custom", "one", host="smtp.relay.example", imap_host="imap.relay.example", when_unproven="resend"
+        )
+        make_queue(queued(), "uncertain", 1, account)
+        return account
+
+    @pytest.mark.parametrize("move", MOVES)
+    def test_it_is_not_left_while_it_decides_what_is_sent_again(self, account, move):
+        with pytest.raises(ValidationError, match="choose “Wait for a person to decide” first"):
+            change_account(account, **move)
+        change_account(account, name="Renamed")
+        change_account(account, when_unproven="hold", **move)
+
+    @pytest.mark.parametrize("move", MOVES)
+    def test_it_may_be_left_once_nothing_is_uncertain(self, account, move):
+        QueuedEmail.objects.update(status="cancelled", finished_at=timezone.now())
+        change_account(account, **move)
