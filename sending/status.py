@@ -39,6 +39,7 @@ class _Seen:
     accounts: dict[int, dict[str, Any]]
     retries: dict[int, datetime]
     uncertain: dict[int, dict[str, Expected]]
+    silent: list[datetime]
 
 
 def queue_status() -> dict[str, Any]:
@@ -60,6 +61,7 @@ def queue_status() -> dict[str, Any]:
         accounts=_accounts(by_account, now),
         retries=_next_retries(by_campaign),
         uncertain=uncertain.in_numbers() if total["uncertain"] else {},
+        silent=_silent(now) if total["sending"] else [],
     )
     campaigns = _campaigns()
     told = _tell_campaigns(campaigns, by_campaign, seen)
@@ -98,6 +100,13 @@ def last_sign() -> Heartbeat | None:
     """The last beat of a dispatcher, or of a batch where the workers are all busy sending."""
     beats = Heartbeat.objects.filter(job__in=("dispatch", "send_batch"))
     return beats.exclude(job="send_batch", outcome__startswith="failed").order_by("-at").first()
+
+
+def _silent(now: datetime) -> list[datetime]:
+    """Until when the leases last of batches whose workers have told nothing for a third of theirs."""
+    soon = now + timedelta(seconds=settings.BATCH_LEASE * 2 / 3)
+    silent = Batch.objects.filter(finished=None, started__isnull=False, lease__lt=soon)
+    return list(silent.values_list("lease", flat=True))
 
 
 def last_batches(count: int = 8) -> list[Batch]:
@@ -305,5 +314,8 @@ def _why(
         batch_size=seen.pacing.batch_size,
         batch_interval=seen.pacing.batch_interval,
         window_opens_at=seen.pacing.window.opens_at(seen.now),
+        silent=len(seen.silent),
+        silent_until=max(seen.silent, default=None),
+        silent_holds_all=bool(seen.silent) and seen.pacing.scope == Pacing.Scope.ALL,
     )
     return waiting.why_it_waits(facts)

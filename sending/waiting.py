@@ -105,6 +105,10 @@ class Facts:
     batch_size: int = 10
     batch_interval: float = 30
     window_opens_at: datetime | None = None  # None: it is open
+    # Batches whose workers were not heard of for a while; when the last of their leases ends.
+    silent: int = 0
+    silent_until: datetime | None = None
+    silent_holds_all: bool = False  # nothing else goes out until then
 
 
 def why_it_waits(facts: Facts) -> str:
@@ -160,7 +164,20 @@ def _trouble(facts: Facts) -> list[str]:
         return [_("sending fails: the log on the server says more")]
     if not facts.alive:
         return [_("sending is not running: it has to be started on the server")]
-    return [_("sending is stuck: the log on the server says more")] if facts.stuck else []
+    if facts.stuck:
+        return [_("sending is stuck: the log on the server says more")]
+    return _silent(facts)
+
+
+def _silent(facts: Facts) -> list[str]:
+    if not facts.silent:
+        return []
+    text = ngettext(
+        "%(count)s batch is silent (if its worker died, it is settled %(at)s)",
+        "%(count)s batches are silent (if their workers died, they are settled %(at)s)",
+        facts.silent,
+    )
+    return [text % {"count": number(facts.silent), "at": upcoming(facts.silent_until, facts.now)}]
 
 
 def _held_campaigns(facts: Facts) -> list[str]:
@@ -261,7 +278,7 @@ def _paused(paused: Sequence[Account], now: datetime) -> list[str]:
 def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
     """What happens with the pending mail on the accounts that are ready."""
     ready = sum(account.state == "ready" and account.takes_pending for account in facts.accounts)
-    if not ready or not facts.alive or facts.stuck or facts.window_opens_at:
+    if not ready or not facts.alive or facts.stuck or facts.window_opens_at or facts.silent_holds_all:
         return []
     if earlier := facts.earlier:
         text = ngettext(

@@ -51,7 +51,9 @@ def test_only_what_is_given_changes(account: SmtpAccount) -> None:
 def test_a_new_password_is_stored_encrypted_and_never_told(account: SmtpAccount, caplog) -> None:
     caplog.set_level("DEBUG")
     said = change(account, "--password-env", "MAIL_PASSWORD")
-    assert said == "Changed a1@sender.example: password\n"
+    assert said == (
+        "Changed a1@sender.example: password\nTry it: manage.py check_account a1@sender.example\n"
+    )
     assert account.password.reveal() == PASSWORD
     assert PASSWORD not in said + caplog.text
 
@@ -62,12 +64,14 @@ def test_a_preset_brings_its_host_port_and_security(account: SmtpAccount) -> Non
 
 
 def test_the_address_changes_too(account: SmtpAccount) -> None:
-    assert change(account, "--email", "new@sender.example") == "Changed new@sender.example: email\n"
+    assert change(account, "--email", "new@sender.example") == (
+        "Changed new@sender.example: email\nTry it: manage.py check_account new@sender.example\n"
+    )
     assert account.email == "new@sender.example"
 
 
 def test_it_is_disabled_and_enabled(account: SmtpAccount) -> None:
-    assert change(account, "--disable") == "Changed a1@sender.example: enabled\n"
+    assert change(account, "--disable") == "Changed a1@sender.example: disabled\n"
     assert not account.is_enabled
     change(account, "--enable")
     assert account.is_enabled

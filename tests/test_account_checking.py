@@ -214,7 +214,9 @@ def test_a_pause_for_a_time_outlasts_a_check_that_succeeds():
         account = make_account(port=server.port, username="me", password=PASSWORD)
         pause_account(account.pk, "Daily limit.", timezone.now() + timedelta(hours=5))
         account.refresh_from_db()
-        assert check_account(account) == Check(ok=True)
+        checked = check_account(account)
+    assert (checked.ok, checked.resumed) == (True, False)
+    assert str(checked).startswith("The connection works. It rests until ")
     assert SmtpAccount.objects.get().is_paused
 
 

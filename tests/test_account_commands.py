@@ -190,6 +190,6 @@ def test_check_account_refuses_where_there_is_none(arguments):
 
 
 def test_a_host_beyond_ascii_is_kept_as_name_servers_and_certificates_have_it():
-    """By IDNA 2008: the older one makes another domain of one with a sharp s, which gets the password then."""
+    """By IDNA 2008: the older one makes another domain of one with a sharp s, which gets the password."""
     add("--host", "smtp.straße.example", "--port", "587")
     assert SmtpAccount.objects.get().host == "smtp.xn--strae-oqa.example"

@@ -9,9 +9,10 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 
-from config import embedded_postgres
+from config import embedded_postgres, processes
 from config.demo.processes import free_port
 from tests.cluster import wait_for
 
@@ -137,3 +138,21 @@ def test_stop_leaves_the_database_of_a_running_batchwise_alone(run):
     assert stop.returncode == 1
     assert "end that with Ctrl-C first" in stop.stderr
     assert first.answers()
+
+
+def test_a_database_that_ends_is_started_again(run):
+    started = run(DJANGO_SUPERUSER_PASSWORD="a long word")
+    wait_for(started.answers)
+    assert embedded_postgres.kill(started.var / "postgres")
+    wait_for(lambda: started.says("PostgreSQL has ended: it is started again"))
+    wait_for(started.answers)
+
+
+def test_one_that_is_killed_leaves_nothing_behind_that_is_in_the_way_of_the_next(run):
+    killed = run(DJANGO_SUPERUSER_PASSWORD="a long word")
+    wait_for(killed.answers)
+    parts = processes.children(psutil.Process(killed.process.pid), recursive=True)
+    assert len(parts) > 4
+    killed.end(signal.SIGKILL)
+    wait_for(lambda: all(map(processes.has_ended, parts)))
+    wait_for(run(DJANGO_SUPERUSER_PASSWORD="a long word").answers)

@@ -1,6 +1,7 @@
 """queue_status: exact counts, states of campaigns and accounts, whether sending is alive."""
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from accounts.words import moment
 from sending.capacity import handed_over_since
-from sending.models import Heartbeat, QueuedEmail
+from sending.models import Batch, Heartbeat, QueuedEmail
 from sending.status import queue_status
 from tests.factories import make_account, make_campaign, set_pace
 from tests.queue_rows import beat, make_queue, make_sent, queued
@@ -257,3 +258,16 @@ def test_sending_that_fails_is_not_said_to_be_stopped():
     make_account()
     make_queue(queued(), count=3)
     assert queue_status()["waiting"] == "3 waiting: sending fails: the log on the server says more"
+
+
+def test_a_worker_that_has_gone_silent_is_told_while_everything_waits_for_its_batch(settings):
+    make_queue(queued(), "sending", 1, make_account())
+    make_queue(queued("Next"), "pending", 1)
+    beat()
+    lease = timedelta(seconds=settings.BATCH_LEASE)
+    Batch.objects.update(started=Now(), token=uuid4(), finished=None, lease=Now() + lease)
+    assert queue_status()["waiting"].startswith("1 waiting: batches of up to")
+    Batch.objects.update(lease=Now() + lease / 2)
+    assert queue_status()["waiting"].startswith("1 waiting: 1 batch is silent (if its worker died,")
+    set_pace(scope="account")
+    assert "batches of up to" in queue_status()["waiting"]

@@ -115,3 +115,10 @@ def test_a_due_retry_that_no_account_can_take_says_both():
 
 def test_uncertain_mail_asks_for_a_person():
     assert why(uncertain=2) == "2 uncertain: may have arrived, so a person decides (see Uncertain emails)"
+
+
+def test_a_batch_whose_worker_is_silent_is_named_with_when_it_is_settled():
+    silent = {"pending": 252, "silent": 1, "silent_until": NOON + timedelta(minutes=2)}
+    told = "1 batch is silent (if its worker died, it is settled today 12:02)"
+    assert why(**silent, silent_holds_all=True) == f"252 waiting: {told}"
+    assert why(**silent) == f"252 waiting: {told}, batches of up to 10 go out every 30 s"

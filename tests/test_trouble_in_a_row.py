@@ -186,6 +186,24 @@ class TestRecipientsRefusedInARow:
         assert states() == ["failed"] * 12
         assert SmtpAccount.objects.get().pause_reason == ""
 
+    def test_not_even_an_old_list_has_thirty_of_them_in_a_row(self, smtp_script):
+        smtp_script.answers["rcpt"] = "550 5.1.1 No such user here"
+        queue(32)
+        send_batches(32)
+        assert states() == ["failed"] * 30 + ["pending"] * 2
+        account = SmtpAccount.objects.get()
+        assert (account.paused_until, account.pause_phase) == (None, "rcpt")
+        assert "take them off the suppression list" in account.pause_reason
+
+    def test_a_server_that_takes_none_just_now_is_left_alone_for_a_while(self, smtp_script):
+        smtp_script.answers["rcpt"] = "450 4.7.1 Try again later"
+        queue(12)
+        send_batches(12)
+        assert states() == ["retry"] * 10 + ["pending"] * 2
+        account = SmtpAccount.objects.get()
+        assert "takes no recipient just now" in account.pause_reason
+        assert account.paused_until is not None
+
     @pytest.mark.django_db(transaction=True)  # else all has one now()
     def test_who_resumes_it_gives_it_as_many_tries_again(self, smtp_script):
         smtp_script.answers["rcpt"] = self.STRANGE

@@ -8,6 +8,11 @@ from accounts.actions import change_account, resume_account
 from accounts.management.options import add_options, find_account, given, sentence
 from accounts.models import SmtpAccount
 
+# What a check tries.
+CONNECTION = {"email", "provider", "host", "port", "security", "username", "password"} | {
+    "imap_host", "imap_port", "imap_security"
+}  # fmt: skip
+
 
 class Command(BaseCommand):
     help = "Changes an account: what is given, and nothing else."
@@ -38,6 +43,9 @@ class Command(BaseCommand):
             account = change_account(account, **changes)
         except ValidationError as error:
             raise CommandError(sentence(error)) from None
-        named = ", ".join(name.removeprefix("is_").replace("_", " ") for name in changes)
+        said = dict.fromkeys(changes) | {"is_enabled": "enabled" if account.is_enabled else "disabled"}
+        named = ", ".join(said[name] or name.replace("_", " ") for name in changes)
         self.stdout.write(f"Changed {account.email}: {named}")
+        if CONNECTION & changes.keys():
+            self.stdout.write(f"Try it: manage.py check_account {account.email}")
         return account

@@ -8,4 +8,4 @@ class Command(CampaignCommand):
 
     def act(self, campaign: Campaign) -> str:
         actions.pause_campaign(campaign)
-        return f"Paused “{campaign}”: a batch that has begun is still finished"
+        return f"Paused “{campaign}”: a batch that has begun stops before its next mail"
