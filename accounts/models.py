@@ -66,7 +66,9 @@ class SmtpAccount(Limits):
         _lazy("pause reason"), max_length=LONGEST_REASON, blank=True, editable=False
     )
     # At which step the server said so; empty: no server did.
-    pause_phase = models.CharField(max_length=10, blank=True, default="", db_default="", editable=False)
+    pause_phase = models.CharField(
+        _lazy("pause phase"), max_length=10, blank=True, default="", db_default="", editable=False
+    )
     imap_host = models.CharField(
         _lazy("IMAP host"),
         max_length=253,

@@ -10,6 +10,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='smtpaccount',
             name='pause_phase',
-            field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=10),
+            field=models.CharField(blank=True, db_default='', default='', editable=False, max_length=10, verbose_name='pause phase'),
         ),
     ]
