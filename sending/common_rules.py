@@ -18,6 +18,7 @@ from sending.replies import (
     RECIPIENT_GONE,
     RECIPIENT_LATER,
     RECIPIENT_REFUSED,
+    REFUSED_VAGUELY,
     RETRY_AND_REST,
     SENDER_REFUSED,
     TLS_WANTED,
@@ -61,6 +62,9 @@ BY_WORDS = (
          RECIPIENT_GONE, "550 5.1.1 <a@example.com>: Recipient address rejected: undeliverable address: host"
          " mx.example.com[192.0.2.9] said: 550 5.1.1 <a@example.com> User doesn't exist (in reply to RCPT TO"
          " command)", VERIFY, RCPT),
+    Rule(r"^5.*unrouteable address", RECIPIENT_REFUSED, "550 Unrouteable address", EXIM, RCPT),
+    Rule(r"^5.*callout verification failed: (?!.*(no such user|user unknown|unknown user|5\.1\.1 ))",
+         RECIPIENT_REFUSED, "550 Callout verification failed: 550 550 5.7.1 Relaying denied", EXIM, RCPT),
     Rule(r"^5.*recipient address rejected: un\w+ address: ", RECIPIENT_REFUSED,
          "550 5.1.1 <a@example.com>: Recipient address rejected: undeliverable address: host"
          " mx.example.com[192.0.2.9] said: 554 5.7.1 Client host [192.0.2.1] blocked using zen.spamhaus.org"
@@ -124,7 +128,7 @@ BY_WORDS = (
          RCPT),
     Rule(r"(daily|monthly) .{0,40}(limit|quota)|messaging limits|(insufficient|not enough) credit"
          r"|(limit|quota|only \d).{0,40} (per|in|within) (the )?(last )?(day|24 ?h|month)"
-         r"|(sending|outgoing) (limit|quota)|send quota|you have exceeded your .{0,40}(limit|quota)",
+         r"|(sending|outgoing) (limit|quota)|send(er)? quota|you have exceeded your .{0,40}(limit|quota)",
          LIMIT_REACHED, "554 5.7.1 <a@example.com>: Recipient address rejected: You have exceeded your quota",
          POSTFIX, AUTH_ON),
     # How long they last is not said; most count by the hour.
@@ -152,11 +156,14 @@ BY_WORDS = (
          r"|rate.?limit|throttl|too (fast|frequent)|slow down|concurrent connections", TRY_LATER,
          "421 4.7.0 mx.example.com Error: too many connections from 192.0.2.1", ANVIL),
     Rule(NOTHING_ELSE + r".*(no such (user|mailbox|recipient|address|account)|no mailbox here"
-         r"|(user|recipient|mailbox|address|account) (is )?(unknown|not found|disabled|inactive)"
+         r"|(user|recipient|mailbox|address|account) (is )?(unknown|not found)"
          r"|unknown (user|recipient|mailbox|address|account)|invalid (recipient|mailbox)"
-         r"|(user|recipient|mailbox|address|account).{0,40}(does not|doesn't|no longer) exist"
+         r"|(user|recipient|mailbox|address|account).{0,40}(does not|doesn't|no longer) exist)",
+         RECIPIENT_GONE, "550 No such user here", POSTFIX, RCPT),
+    # 5.7 is policy: that an account is disabled for one may be said of ours.
+    Rule(NOTHING_ELSE + r"(?!\d\d 5\.7\.).*((user|recipient|mailbox|address) (is )?(disabled|inactive)"
          r"|account .{0,40}(disabled|inactive))", RECIPIENT_GONE,
-         "550 No such user here", POSTFIX, RCPT),
+         "550 5.2.1 The email account that you tried to reach is disabled.", YAHOO_CODES, RCPT),
     # These two are about the log-in, whatever enhanced code follows.
     Rule(r"^530 ", LOGIN_WANTED, "530 5.7.0 Please log in first", RFC4954, MAIL_ON),
     Rule(r"^535 ", WRONG_PASSWORD, "535 5.7.8 Authentication credentials invalid", RFC4954, MAIL_ON),
@@ -175,14 +182,15 @@ BY_ENHANCED_CODE = (
          RFC3463, MAIL_ON),
     Rule(NOTHING_ELSE + r"\d\d 5\.1\.([126]|10) ", RECIPIENT_GONE,
          "550 5.1.1 Bad destination mailbox address", RFC3463, RCPT_ON),
+    Rule(r"^5\d\d 5\.[124]\.0 ", REFUSED_VAGUELY, "550 5.1.0 Address rejected.", RFC3463, RCPT),
     Rule(r"^5\d\d 5\.([124]\.|7\.17 )", RECIPIENT_REFUSED,
-         "550 5.2.0 Other or undefined mailbox status", RFC3463, RCPT_ON),
+         "550 5.2.1 Mailbox disabled by policy", RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.2\.2 .*(full|quota)", OWN_MAILBOX_FULL, "552 5.2.2 Mailbox full", RFC3463, MAIL),
     Rule(r"^4\d\d 4\.3\.[0-35] ", RETRY_AND_REST, "452 4.3.1 Insufficient system storage", RFC3463,
          RCPT_ON),
     # Before the message was seen it can't be its fault. RFC 3463: "the sender is not authorized to send to
     # the destination", by recipient or by host; where all are refused, the account rests (effects).
-    Rule(r"^5\d\d 5\.7\.(?!.*(spam|content|virus))", RECIPIENT_REFUSED,
+    Rule(r"^5\d\d 5\.7\.(?!.*(spam|content|virus))", REFUSED_VAGUELY,
          "554 5.7.1 <a@example.com>: Recipient address rejected: Access denied",
          "https://github.com/docker-mailserver/docker-mailserver/issues/4416", RCPT),
     Rule(r"^5\d\d 5\.[67]\.", CONTENT_REFUSED, "550 5.7.1 Message rejected as spam", RFC3463, RCPT_ON),
@@ -202,7 +210,7 @@ BY_CODE = (
     Rule(r"^4", TRY_LATER, "451 4.3.0 Temporary server error", RFC5321, MAIL),
     Rule(r"^5", SENDER_REFUSED, "550 5.7.1 Not allowed to send", RFC5321, MAIL),
     Rule(r"^4", RECIPIENT_LATER, "450 4.2.1 The mailbox is busy", RFC5321, RCPT_ON),
-    Rule(r"^5", RECIPIENT_REFUSED, "550 Requested action not taken: mailbox unavailable", RFC5321, RCPT),
+    Rule(r"^5", REFUSED_VAGUELY, "550 Requested action not taken: mailbox unavailable", RFC5321, RCPT),
     Rule(r"^5", CONTENT_REFUSED, "554 Transaction failed", RFC5321, DATA_ON),
 )  # fmt: skip
 

@@ -182,7 +182,7 @@ def campaigns_that_wait():
 
 
 def _pick_unsuppressed(campaign: int, count: int, looks: _Looks) -> list[int]:
-    """Ids of the campaign's next mails, locked; too few where no look is left.
+    """Ids of the campaign's next mails, locked; none where no look is left.
 
     Those suppressed since they were queued end here.
     """
@@ -196,7 +196,8 @@ def _pick_unsuppressed(campaign: int, count: int, looks: _Looks) -> list[int]:
             break
         looks.left -= 1
         look = LOOK_AHEAD  # where some are suppressed, many may be
-    return picked[:count]
+    # Before the rest was looked for they don't go: the next batch would come an interval later.
+    return picked[:count] if len(picked) >= count or looks.left else []
 
 
 def _pick(campaign: int, count: int, after: list[int]) -> list[tuple[int, bool]]:

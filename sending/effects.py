@@ -20,7 +20,7 @@ from sending.database import patiently
 from sending.judge import judge
 from sending.ledger import Attempt, Hold, Stopped
 from sending.models import QueuedEmail, SendLog, Suppression
-from sending.replies import RECIPIENT_GONE, RECIPIENT_LATER, RECIPIENT_REFUSED, Pause, Scope, Verdict
+from sending.replies import RECIPIENT_GONE, RECIPIENT_LATER, REFUSED_VAGUELY, Pause, Scope, Verdict
 from sending.suppression import suppress
 
 SHORT_REST = timedelta(minutes=5)
@@ -42,8 +42,8 @@ class Row:
 
 
 ROWS = (
-    # In words that no rule knows for the account's.
-    Row(RECIPIENT_REFUSED, 10, Pause.MENDED, _lazy(
+    # In words that no rule knows, so for the account's sake, perhaps.
+    Row(REFUSED_VAGUELY, 10, Pause.MENDED, _lazy(
         "The server refuses one recipient after the other: find out why, then resume, and send failed again."
     )),
     Row(RECIPIENT_LATER, 10, Pause.SHORTLY, _lazy(
@@ -55,6 +55,8 @@ ROWS = (
         "them off the suppression list, and send failed again. Then resume."
     )),
 )  # fmt: skip
+
+BY_HAND = (AccountPause.How.RESUMED, AccountPause.How.MENDED)  # somebody has looked
 
 
 class Effects:
@@ -169,7 +171,9 @@ def _is_whole(row: Row, account: SmtpAccount) -> bool:
         return judge(*said, provider=account.provider, host=account.host) == row.verdict
 
     def ask() -> bool:
-        resumed = AccountPause.objects.filter(account=account).aggregate(at=Max("ended_at"))["at"]
+        resumed = AccountPause.objects.filter(account=account, ended_how__in=BY_HAND).aggregate(
+            at=Max("ended_at")
+        )["at"]
         rows = SendLog.objects.filter(account=account)
         last = (rows.filter(at__gt=resumed) if resumed else rows).last_tries(row.count)
         return len({tried.queued_email_id for tried in last if is_alike(tried)}) == row.count

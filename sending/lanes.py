@@ -20,9 +20,11 @@ class Due:
     next_in: float | None
 
 
-# Seconds until the lane is due (0 or less: now; null: its batch is still at work).
+# Seconds until the lane is due (0 or less: now; null: its batch is still at work). A batch whose lease ended
+# long ago does nothing: where it can't be settled, it holds no lane up.
 ALL_ACCOUNTS = """
-SELECT CASE WHEN EXISTS (SELECT 1 FROM sending_batch WHERE finished IS NULL) THEN NULL
+SELECT CASE WHEN EXISTS (SELECT 1 FROM sending_batch
+                         WHERE finished IS NULL AND lease > now() - interval '1 minute') THEN NULL
     ELSE coalesce((
         SELECT extract(epoch FROM greatest(coalesce(started, created) + %(interval)s * interval '1 second',
                                            finished + %(delay)s * interval '1 second')
@@ -32,7 +34,8 @@ SELECT CASE WHEN EXISTS (SELECT 1 FROM sending_batch WHERE finished IS NULL) THE
 EACH_ACCOUNT = """
 SELECT account.id, CASE WHEN EXISTS (
         SELECT 1 FROM sending_batch
-        WHERE finished IS NULL AND (account_id = account.id OR account_id IS NULL)) THEN NULL
+        WHERE finished IS NULL AND lease > now() - interval '1 minute'
+          AND (account_id = account.id OR account_id IS NULL)) THEN NULL
     ELSE coalesce(extract(epoch FROM last.due - clock_timestamp()), 0) END
 FROM unnest(%(accounts)s::bigint[]) AS account(id)
 LEFT JOIN LATERAL (

@@ -89,6 +89,8 @@ MICROSOFT = (
          "https://github.com/nodemailer/smtp-connection/issues/37", MAIL_ON),
     Rule(r"OutboundSpamException|WASCL UserAction", ACCOUNT_BLOCKED,
          "554 5.2.0 STOREDRV.Submission.Exception:OutboundSpamException", NDR, MAIL_ON),
+    Rule(r"STOREDRV\.Submission.*InvalidRecipients", RECIPIENT_REFUSED,
+         "554 5.2.0 STOREDRV.Submission.Exception:InvalidRecipientsException", SUBMISSION, DATA_ON),
     # Of those that are not named above: the recipient was taken before.
     Rule(r"^5.*STOREDRV\.Submission\.Exception", CONTENT_REFUSED,
          "554 5.2.0 STOREDRV.Submission.Exception:MessageRejectedException", SUBMISSION, DATA_ON),

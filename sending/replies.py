@@ -31,6 +31,7 @@ class Verdict:
     """outcome: the ledger's word (SendLog.Outcome). pause and cure: for Scope.ACCOUNT only.
 
     suppress: the reply proves that the address is no more; a full mailbox or a policy does not.
+    is_vague: it names no reason that is the recipient's alone, so it may be about the account.
     """
 
     scope: Scope
@@ -38,6 +39,7 @@ class Verdict:
     pause: Pause | None = None
     cure: str | Promise = ""
     suppress: bool = False
+    is_vague: bool = False
 
 
 def _account(pause: Pause, cure: str | Promise) -> Verdict:
@@ -49,6 +51,7 @@ UNCERTAIN = Verdict(Scope.UNKNOWN, "uncertain")
 LOST_CONNECTION = Verdict(Scope.CONNECTION, "retry")
 RECIPIENT_GONE = Verdict(Scope.RECIPIENT, "failed", suppress=True)
 RECIPIENT_REFUSED = Verdict(Scope.RECIPIENT, "failed")
+REFUSED_VAGUELY = replace(RECIPIENT_REFUSED, is_vague=True)
 RECIPIENT_LATER = Verdict(Scope.RECIPIENT, "retry")
 CONTENT_REFUSED = Verdict(Scope.CONTENT, "failed")
 CONTENT_LATER = Verdict(Scope.CONTENT, "retry")

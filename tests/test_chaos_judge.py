@@ -72,6 +72,19 @@ def test_a_mail_that_is_still_being_sent_when_all_is_over_is_lost(kept):
     assert judge(doctored(kept, 3, status="sending")).broken == ["1 lost: 3"]
 
 
+def test_a_mail_of_a_campaign_that_stayed_paused_is_lost(kept):
+    assert judge(replace(doctored(kept, 3, status="pending"), room={})).broken == ["1 lost: 3"]
+
+
+def test_a_mail_that_failed_with_tries_left_or_was_cancelled_is_lost(kept):
+    others = [entry for entry in kept.ledger if entry.mail != 3]
+    tries = [Entry(3, batch, "a1", "rcpt", "retry") for batch in (11, 12, 13, 14)]
+    assert judge(replace(kept, ledger=[*others, *tries])).broken == []
+    returned = Entry(3, 15, "a1", "auth", "returned")
+    assert judge(replace(kept, ledger=[*others, *tries[1:], returned])).broken == ["1 lost: 3"]
+    assert judge(doctored(kept, 3, status="cancelled")).broken == ["1 lost: 3"]
+
+
 def test_a_row_that_left_the_queue_is_lost(kept):
     assert judge(replace(kept, queued=6)).lost == [-1]
 
@@ -109,7 +122,7 @@ def test_the_limits_of_a_minute_and_of_a_calendar_day_are_looked_at_too(kept):
 def test_an_accepted_mail_that_is_said_not_to_be_is_hidden_and_wrongly_resolved(kept, status):
     verdict = judge(doctored(kept, 4, status=status))
     assert (verdict.hidden, verdict.wrongly_resolved) == ([4], [4])
-    assert len(verdict.broken) == 2
+    assert len(verdict.broken) == 2 + bool(verdict.lost)
     assert judge(doctored(replace(kept, misdeeds=[]), 4, status=status)).hidden == [4]
 
 
@@ -196,7 +209,7 @@ def test_under_the_rule_resend_nothing_may_be_left_to_a_person(kept):
 def test_under_both_rules_what_was_accepted_must_be_found(kept, rule):
     accepted = (10, 11)
     left = doubtful(kept, rule, *(mail(n, "uncertain", 9) for n in accepted), accepted=accepted)
-    verdict = judge(doctored(doctored(left, 4, status="sent"), 5, status="cancelled"))
+    verdict = judge(doctored(doctored(left, 4, status="sent"), 5, status="pending"))
     assert verdict.doubts[rule].missed == [10, 11]
     assert verdict.broken == [f"2 left to a person (33.3% settled), under the rule {rule}: 10, 11"]
 

@@ -150,10 +150,11 @@ def test_a_dispatch_looks_past_so_many_suppressed_mails_and_the_next_one_goes_on
     make_account("a1")
     first = queue(make_list(300, "l1", "first"), name="first")
     queue(make_list(20, "l2", "second"), name="second")
-    Suppression.objects.bulk_create(Suppression(email=f"first{n}@example.com") for n in range(1, 291))
+    # All but the first and the last ones: the first waits for them, or a batch of one would go out.
+    Suppression.objects.bulk_create(Suppression(email=f"first{n}@example.com") for n in range(2, 292))
     looked = dispatch()
     assert (looked.mails, looked.next_in) == (0, POLL)
-    assert QueuedEmail.objects.filter(status="suppressed").count() == 10 + MOST_LOOKS * 20
+    assert QueuedEmail.objects.filter(status="suppressed").count() == 9 + MOST_LOOKS * 20
     assert dispatch().mails == 10
     assert set(claimed().values_list("campaign", flat=True)) == {first.pk}
 

@@ -276,6 +276,16 @@ def test_a_batch_that_cant_be_settled_keeps_no_other_waiting(hold, caplog):
     refuse_to_finish(hold.batch)
     assert settle.recover() == 1
     assert Batch.objects.get(finished=None).pk == hold.batch
+    actions.queue_campaign(make_campaign(make_list(1, "next", "next"), name="Next"))
+    long_ago = Now() - timedelta(hours=1)
+    Batch.objects.update(created=long_ago, started=long_ago)
+    for scope in ("all", "account"):
+        set_pace(batch_size=1, scope=scope)
+        assert dispatch().mails == 1
+        QueuedEmail.objects.filter(campaign__name="Next").update(
+            status="pending", batch=None, account=None, position=None
+        )
+        Batch.objects.exclude(pk=hold.batch).update(created=long_ago, finished=long_ago)
     assert f"Batch {hold.batch} can't be settled" in caplog.text
 
 

@@ -38,6 +38,10 @@ UNCERTAIN = (Scope.UNKNOWN, "uncertain", None, False)
 CASES = [
     (M365, "dot", "550 5.3.4 Requested action not taken; We noticed some unusual activity in your H", MENDED),
     (M365, "dot", "451 4.2.0 STOREDRV.Submission.Exception:StorageTransientException", LATER),
+    (M365, "dot", "554 5.2.0 STOREDRV.Submission.Exception:InvalidRecipientsException", REFUSED),
+    (OTHER, "rcpt", "550 Callout verification failed: 550 550 5.7.1 Relaying denied", REFUSED),
+    (OTHER, "rcpt", "550 Callout verification failed: 550 5.7.1 Client host blocked using zen.x", REFUSED),
+    (OTHER, "rcpt", "554 5.7.1 <a@x.y>: Recipient address rejected: Sender quota exceeded", WINDOW),
     (OTHER, "rcpt", "450 4.7.1 recipient address suppressed for now", LATER),
     (OTHER, "rcpt", "550 5.7.1 The recipient has blocked your account", REFUSED),
     (OTHER, "dot", "550 5.7.1 Message rejected: sender rated as spammer", CONTENT),

@@ -1,5 +1,7 @@
 """Refusals in a row are counted over batches, however short these are, and only when there is trouble."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -8,8 +10,8 @@ from accounts.actions import resume_account
 from accounts.models import SmtpAccount
 from campaigns.models import Campaign
 from config.demo.smtp_server import Action
-from sending import settle
-from sending.models import QueuedEmail, SendLog
+from sending import effects, settle
+from sending.models import QueuedEmail, SendLog, Suppression
 from sending.retry import retry_due
 from tests.batches import LONG_AGO, accounts_at, people, queue, received, send_all, send_next, states
 from tests.factories import set_pace
@@ -185,6 +187,41 @@ class TestRecipientsRefusedInARow:
         send_batches(12)
         assert states() == ["failed"] * 12
         assert SmtpAccount.objects.get().pause_reason == ""
+
+    @pytest.mark.parametrize(
+        "reply",
+        [
+            "552 5.2.2 Mailbox full",
+            "550 5.1.1 <a@example.com>: Recipient address rejected: undeliverable address: host mx.example"
+            "[192.0.2.9] said: 554 5.7.1 Client host [192.0.2.1] blocked (in reply to RCPT TO command)",
+            "550 5.7.1 recipient address was suppressed due to customer policy",
+            "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup; authentication required",
+            "553 5.1.3 Invalid address",
+            "550 Unrouteable address",
+        ],
+    )
+    def test_words_that_blame_the_recipient_alone_blame_no_account(self, smtp_script, reply):
+        smtp_script.answers["rcpt"] = reply
+        queue(12)
+        send_batches(12)
+        assert SmtpAccount.objects.get().pause_reason == ""
+
+    def test_an_account_that_is_said_to_be_disabled_gets_no_recipient_suppressed(self, smtp_script):
+        smtp_script.answers["rcpt"] = "550 5.7.1 SMTP access for this account is disabled"
+        queue(12)
+        send_batches(12)
+        assert not Suppression.objects.exists()
+        assert "one recipient after the other" in SmtpAccount.objects.get().pause_reason
+
+    @pytest.mark.django_db(transaction=True)  # else all has one now()
+    def test_rests_that_ended_by_themselves_do_not_break_the_row(self, smtp_script, monkeypatch):
+        """Servers end a session with 421 after some errors."""
+        monkeypatch.setattr(effects, "SHORT_REST", timedelta(milliseconds=1))
+        queue(20)
+        for number in range(16):
+            smtp_script.answers["rcpt"] = self.STRANGE if number % 4 else "421 4.7.0 Error: too many errors"
+            send_batches(1)
+        assert "one recipient after the other" in SmtpAccount.objects.get().pause_reason
 
     def test_not_even_an_old_list_has_thirty_of_them_in_a_row(self, smtp_script):
         smtp_script.answers["rcpt"] = "550 5.1.1 No such user here"

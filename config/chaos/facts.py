@@ -16,7 +16,7 @@ from campaigns.models import Campaign
 from config.chaos import oracle_log, staff
 from config.chaos.oracle_log import Acceptance, Misdeed
 from sending import capacity
-from sending.models import Batch, QueuedEmail, SendLog, Suppression
+from sending.models import Batch, Pacing, QueuedEmail, SendLog, Suppression
 
 # What windows.broken_windows() looks at.
 LIMITS = (
@@ -72,6 +72,7 @@ class Facts:
     restarts: dict[str, int] = field(default_factory=dict)
     rules: dict[str, str] = field(default_factory=dict)
     suppressed: list[str] = field(default_factory=list)
+    max_retries: int = 3
 
     def write(self, path: Path) -> None:
         """Keeps them as evidence."""
@@ -93,6 +94,7 @@ def collect(folder: Path, queued: int) -> Facts:
         restarts=_restarts(folder),
         rules=dict(SmtpAccount.objects.exclude(imap_host="").values_list("username", "when_unproven")),
         suppressed=list(Suppression.objects.values_list("email", flat=True)),
+        max_retries=Pacing.load().max_retries,
     )
 
 

@@ -10,7 +10,7 @@ from config.chaos.misbehaviour import CRASHING, UNRENDERABLE
 from config.chaos.windows import broken_windows
 
 RESOLUTION = "resolution"  # the ledger's phase for what a look in the Sent folder, or a rule, said
-FINAL = {"sent", "failed", "cancelled", "suppressed"}
+FINAL = {"sent", "failed", "suppressed"}  # nothing is cancelled
 RESOLVED = 0.99  # of uncertain mail that was accepted; under the rule "resend", of all uncertain mail
 RESEND = "resend"  # what is not in the Sent folder is sent again; else a person decides
 RECOVER_WITHIN = 60.0  # seconds after the lease's end
@@ -101,20 +101,22 @@ def judge(facts: Facts) -> Verdict:
 
 
 def _find_lost(facts: Facts, accepted: Counter[tuple[str, str]], verdict: Verdict) -> None:
-    """Sent, but nobody accepted it; failed without an attempt; suppressed, though its address is not; neither
+    """Sent, but nobody accepted it; failed with tries left; suppressed, though its address is not; neither
     final nor uncertain, and nothing to wait for; gone."""
-    tried = {entry.mail for entry in facts.ledger}
+    refused = {entry.mail for entry in facts.ledger if entry.outcome == "failed"}
+    tries = Counter(entry.mail for entry in facts.ledger if entry.outcome != "returned")
     suppressed = {email.lower() for email in facts.suppressed}
 
     def has_no_reason(mail: Mail) -> bool:
-        is_silent_end = mail.status == "failed" and mail.id not in tried
-        return is_silent_end or (mail.status == "suppressed" and mail.email.lower() not in suppressed)
+        if mail.status == "failed":
+            return mail.id not in refused and tries[mail.id] <= facts.max_retries
+        return mail.status == "suppressed" and mail.email.lower() not in suppressed
 
     for mail in facts.mails:
         if mail.status == "sent" and not accepted[_key(mail)]:
             verdict.lost.append(mail.id)
         elif mail.status in ("pending", "retry"):
-            waits_for_nothing = facts.room.get(mail.campaign, 0) > 0
+            waits_for_nothing = facts.room.get(mail.campaign, 1) > 0  # a campaign that rests has none
             (verdict.lost if waits_for_nothing else verdict.waiting).append(mail.id)
         elif mail.status not in FINAL | {"uncertain"} or has_no_reason(mail):
             verdict.lost.append(mail.id)

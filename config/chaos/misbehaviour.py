@@ -79,7 +79,7 @@ class Plan:
         """What to do wrong in this phase; about: whose turn it is (recipient, log-in, "")."""
         if phase == "data" and about.startswith(CRASHING):
             return CRASH
-        if phase == "dot" and self.is_kill_coming:
+        if phase == "dot" and self.is_kill_coming and not self.is_calm:
             self.is_kill_coming = False
             return ACCEPTED_UNTOLD
         if self.is_calm:

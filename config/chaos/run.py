@@ -215,6 +215,9 @@ class Run:
         broken = verdict.broken
         if self.claims:
             broken += self.claims.over_limit + self.claims.errors
+        killed = sum(count for kind, count in self.faults.done.items() if kind.startswith("kill -9"))
+        if killed < self.options.kills and not self.options.is_short:
+            broken.append(f"only {killed} of {self.options.kills} kills: give it more time or mails")
         result = {
             "seed": self.options.seed, "broken": broken, "faults": self.faults.done,
             "verdict": asdict(verdict), "lanes_at_kills": self.faults.lanes_at_kills,
