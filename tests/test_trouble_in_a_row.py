@@ -159,15 +159,20 @@ def test_another_answer_in_between_breaks_the_row_of_those_that_blame_the_accoun
     assert QueuedEmail.objects.get().attempts == 1
 
 
+def refuse(script, reply: str, count: int = 12) -> None:
+    """The server says so of each recipient of that many mails, each tried once."""
+    script.answers["rcpt"] = reply
+    queue(count)
+    send_batches(count)
+
+
 class TestRecipientsRefusedInARow:
-    """In words that no rule knows for the account's: else a whole list would fail, one by one."""
+    """All alike: it is not about them. Else a whole list would fail, or be suppressed, one by one."""
 
     STRANGE = "550 Not today, says the server"
 
     def test_the_tenth_rests_the_account_until_somebody_has_looked(self, smtp_script):
-        smtp_script.answers["rcpt"] = self.STRANGE
-        queue(12)
-        send_batches(12)
+        refuse(smtp_script, self.STRANGE)
         assert states() == ["failed"] * 10 + ["pending"] * 2
         account = SmtpAccount.objects.get()
         assert account.paused_until is None
@@ -182,9 +187,7 @@ class TestRecipientsRefusedInARow:
         assert SmtpAccount.objects.get().pause_reason == ""
 
     def test_addresses_that_are_no_more_are_an_old_lists_fault(self, smtp_script):
-        smtp_script.answers["rcpt"] = "550 5.1.1 No such user here"
-        queue(12)
-        send_batches(12)
+        refuse(smtp_script, "550 5.1.1 No such user here")
         assert states() == ["failed"] * 12
         assert SmtpAccount.objects.get().pause_reason == ""
 
@@ -201,15 +204,11 @@ class TestRecipientsRefusedInARow:
         ],
     )
     def test_words_that_blame_the_recipient_alone_blame_no_account(self, smtp_script, reply):
-        smtp_script.answers["rcpt"] = reply
-        queue(12)
-        send_batches(12)
+        refuse(smtp_script, reply)
         assert SmtpAccount.objects.get().pause_reason == ""
 
     def test_an_account_that_is_said_to_be_disabled_gets_no_recipient_suppressed(self, smtp_script):
-        smtp_script.answers["rcpt"] = "550 5.7.1 SMTP access for this account is disabled"
-        queue(12)
-        send_batches(12)
+        refuse(smtp_script, "550 5.7.1 SMTP access for this account is disabled")
         assert not Suppression.objects.exists()
         assert "one recipient after the other" in SmtpAccount.objects.get().pause_reason
 
@@ -224,18 +223,14 @@ class TestRecipientsRefusedInARow:
         assert "one recipient after the other" in SmtpAccount.objects.get().pause_reason
 
     def test_not_even_an_old_list_has_thirty_of_them_in_a_row(self, smtp_script):
-        smtp_script.answers["rcpt"] = "550 5.1.1 No such user here"
-        queue(32)
-        send_batches(32)
+        refuse(smtp_script, "550 5.1.1 No such user here", 32)
         assert states() == ["failed"] * 30 + ["pending"] * 2
         account = SmtpAccount.objects.get()
         assert (account.paused_until, account.pause_phase) == (None, "rcpt")
         assert "take them off the suppression list" in account.pause_reason
 
     def test_a_server_that_takes_none_just_now_is_left_alone_for_a_while(self, smtp_script):
-        smtp_script.answers["rcpt"] = "450 4.7.1 Try again later"
-        queue(12)
-        send_batches(12)
+        refuse(smtp_script, "450 4.7.1 Try again later")
         assert states() == ["retry"] * 10 + ["pending"] * 2
         account = SmtpAccount.objects.get()
         assert "takes no recipient just now" in account.pause_reason
