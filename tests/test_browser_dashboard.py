@@ -79,9 +79,9 @@ def test_who_is_logged_out_meanwhile_comes_to_the_log_in_page(page):
 def test_nothing_is_asked_for_while_the_page_is_hidden_and_all_at_once_when_it_is_seen(page):
     beat()
     page.goto("/admin/")
-    with page.expect_response(lambda response: "fragment" in response.url) as polled:
+    # Not the first answer: what is told to the minute may have changed since the page was made.
+    with page.expect_response(lambda response: "fragment" in response.url and response.status == 304):
         pass
-    assert polled.value.status == 304
     page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
     asked = []
     page.on("request", lambda request: asked.append(request.url))

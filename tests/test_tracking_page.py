@@ -68,7 +68,7 @@ class TestHowItGoes:
         mail = make_queue(campaign)[0]
         fragment = admin_client.get(url(campaign), {"fragment": 1})
         known = {"If-None-Match": fragment["ETag"]}
-        assert admin_client.get(url(campaign), {"fragment": 1}, headers=known).status_code in (200, 304)
+        assert admin_client.get(url(campaign), {"fragment": 1}, headers=known).status_code == 304
         QueuedEmail.objects.filter(pk=mail.pk).update(status="cancelled", finished_at=timezone.now())
         changed = admin_client.get(url(campaign), {"fragment": 1}, headers=known)
         assert changed.status_code == 200
