@@ -41,10 +41,7 @@ class BoundedSmtp(smtplib.SMTP):
 
     def left(self) -> float:
         """Seconds for the next step: the step's own, or what is left of the whole."""
-        left = self.ends - steady_time()
-        if left <= 0:
-            raise TimeoutError("the server took too long")
-        return min(self.step, left)
+        return network.seconds_left(self.ends, self.step)
 
     def hurry(self) -> None:
         """Gives the next step its time. Raises TimeoutError where there is none left."""

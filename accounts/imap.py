@@ -9,7 +9,6 @@ import os
 import re
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from imap_tools import BaseMailBox, ImapToolsError
 from imap_tools.errors import UnexpectedCommandStatusError
 
 from accounts import network
+from accounts.clock import steady_time
 from accounts.models import SmtpAccount
 from accounts.presets import ImapSecurity
 from accounts.reply import one_line
@@ -110,24 +110,18 @@ class _Bounded(imaplib.IMAP4):
     _heard = 0
 
     def __init__(self, *args: Any, ends: float, **options: Any):
-        self._ends = ends  # by time.monotonic()
+        self._ends = ends  # by steady_time()
         super().__init__(*args, **options)
 
     def _create_socket(self, timeout: float) -> socket.socket:
-        sock = network.connect(self.host, self.port, lambda: self._left(timeout))
+        sock = network.connect(self.host, self.port, lambda: network.seconds_left(self._ends, timeout))
         sock.settimeout(timeout)
         # A descriptor of its own: TLS replaces the socket, shutdown() reaches the connection.
         self._guard = socket.socket(fileno=os.dup(sock.fileno()))
-        self._timer = threading.Timer(max(0.0, self._ends - time.monotonic()), self._cut)
+        self._timer = threading.Timer(max(0.0, self._ends - steady_time()), self._cut)
         self._timer.daemon = True
         self._timer.start()
         return sock
-
-    def _left(self, step: float) -> float:
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the server took too long")
-        return min(step, left)
 
     def read(self, size: int) -> bytes:
         """A literal, of the length that the server says."""
@@ -227,13 +221,13 @@ def open_mailbox(account: SmtpAccount, deadline: float) -> Iterator[Mailbox]:
     wrong in the conversation inside.
     """
     box: Mailbox | None = None
-    ends = time.monotonic() + deadline
+    ends = steady_time() + deadline
     try:
         box = Mailbox(account, ends)
         box.log_in()
         yield box
     except _PROBLEMS as error:
-        is_late = isinstance(error, TimeoutError) or time.monotonic() >= ends
+        is_late = isinstance(error, TimeoutError) or steady_time() >= ends
         text = "took too long" if is_late else network.without_password(_text(error), account)
         raise MailboxFailure(explain(account, text)) from None
     finally:

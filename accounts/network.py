@@ -26,6 +26,17 @@ class NobodyAnswers(TimeoutError):
     """No connection was made in time: not even the machine answered, or a firewall let nothing through."""
 
 
+def seconds_left(ends: float, step: float = float("inf")) -> float:
+    """How long the next step may take: its own seconds, or those until the end, by steady_time().
+
+    Raises TimeoutError where there are none.
+    """
+    left = ends - steady_time()
+    if left <= 0:
+        raise TimeoutError("the server took too long")
+    return min(step, left)
+
+
 def tls_context() -> ssl.SSLContext:
     """How servers' certificates are checked: against the system's authorities, or those of SMTP_CA_FILE.
 
@@ -110,23 +121,13 @@ def speaks_tls(host: str, port: int, timeout: float) -> bool:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with connect(host, port, _within(timeout)) as plain:
+        ends = steady_time() + timeout
+        with connect(host, port, lambda: seconds_left(ends)) as plain:
             plain.settimeout(timeout)
             with context.wrap_socket(plain, server_hostname=host):
                 return True
     except (OSError, ValueError):
         return False
-
-
-def _within(seconds: float) -> Callable[[], float]:
-    ends = steady_time() + seconds
-
-    def left() -> float:
-        if (rest := ends - steady_time()) <= 0:
-            raise TimeoutError("the server took too long")
-        return rest
-
-    return left
 
 
 def explain(error: Exception) -> str:

@@ -8,6 +8,7 @@ import pytest
 from django.core.mail.utils import DNS_NAME
 
 from accounts import network
+from accounts.clock import steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.phases import Phase
 from config.demo.smtp_server import LocalSmtpServer
@@ -103,6 +104,7 @@ def test_a_machine_without_a_full_name_says_its_address(monkeypatch, name):
 def test_an_address_that_nobody_answers_at_leaves_the_others_their_time(smtp_server, monkeypatch, settings):
     settings.SMTP_TIMEOUT = 2
     real = socket.getaddrinfo
+    ends = steady_time() + 2
     with socket.socket() as hole, ExitStack() as callers:
         hole.bind(("127.0.0.1", 0))
         hole.listen(0)
@@ -113,7 +115,7 @@ def test_an_address_that_nobody_answers_at_leaves_the_others_their_time(smtp_ser
                 caller.connect(hole.getsockname())
         silent = (socket.AF_INET, socket.SOCK_STREAM, 6, "", hole.getsockname())
         monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **named: [silent, *real(*args, **named)])
-        sock = network.connect("127.0.0.1", smtp_server.port, network._within(2))
+        sock = network.connect("127.0.0.1", smtp_server.port, lambda: network.seconds_left(ends))
     sock.close()
 
 
