@@ -16,7 +16,8 @@ from accounts.actions import resume_account
 from accounts.models import SmtpAccount
 from sending import batch_words, capacity, last_hours, live, outlook
 from sending.campaign import contact_model
-from sending.status import OPEN, STATES, last_batches, last_sign, queue_status
+from sending.life_signs import last_sign
+from sending.status import OPEN, STATES, last_batches, queue_status
 
 # The page shows what these let one see elsewhere.
 PERMISSIONS = ("sending.view_queuedemail", "campaigns.view_campaign", "accounts.view_smtpaccount")

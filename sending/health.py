@@ -17,8 +17,8 @@ from accounts.clock import database_now
 from accounts.models import SmtpAccount
 from sending import capacity
 from sending.dispatch import campaigns_that_wait
+from sending.life_signs import STUCK, is_alive, is_failing, last_sign, seen_stuck
 from sending.models import Batch, Heartbeat, Pacing, SendLog
-from sending.status import STUCK, is_alive, is_failing, last_sign, seen_stuck
 
 
 @dataclass(frozen=True)

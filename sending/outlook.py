@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 
 from sending import forecast, last_hours
 from sending.campaign import campaign_model
+from sending.limit_words import LIMITS
 from sending.models import Pacing, QueuedEmail
 from sending.status import OPEN, STATES
-from sending.waiting import LIMITS
 
 ENDED = tuple(state for state in STATES if state not in OPEN)
 WAITING = ("pending", "sending", "retry")

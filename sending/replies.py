@@ -31,7 +31,8 @@ class Verdict:
     """outcome: the ledger's word (SendLog.Outcome). pause and cure: for Scope.ACCOUNT only.
 
     suppress: the reply proves that the address is no more; a full mailbox or a policy does not.
-    is_vague: it names no reason that is the recipient's alone, so it may be about the account.
+    is_vague: it names no reason that is the recipient's alone, so it may be about the account; many in a
+    row are (effects.ROWS).
     """
 
     scope: Scope

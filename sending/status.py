@@ -7,23 +7,20 @@ of queries does not depend on the number of campaigns or accounts.
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import OuterRef, Subquery, Sum
 from django.utils import timezone
 
 from accounts.clock import database_now
 from accounts.models import SmtpAccount
-from sending import capacity, uncertain, waiting
+from sending import capacity, life_signs, uncertain, waiting
 from sending.campaign import ORDER, campaign_model
-from sending.models import Batch, Heartbeat, Pacing, QueuedEmail, Tally
+from sending.models import Batch, Pacing, QueuedEmail, Tally
 from sending.uncertain import Expected, Next
 
 STATES = QueuedEmail.Status.values
-STUCK = "stuck"  # the heartbeat that tells since when due mail lies still (health.note_stuck)
-STUCK_FOR = timedelta(seconds=45)  # longer than a wake-up takes, shorter than from one look to the next
 OPEN = ("pending", "sending", "retry", "uncertain")
 
 
@@ -51,17 +48,17 @@ def queue_status() -> dict[str, Any]:
     it have mail to send and an account that is ready.
     """
     by_campaign, by_account, total = _counts()
-    now, sign = database_now(), last_sign()
+    now, sign = database_now(), life_signs.last_sign()
     seen = _Seen(
         now=timezone.localtime(now),
-        alive=is_alive(sign, now),
-        failing=is_failing(sign, now),
-        stuck=seen_stuck(now),
+        alive=life_signs.is_alive(sign, now),
+        failing=life_signs.is_failing(sign, now),
+        stuck=life_signs.seen_stuck(now),
         pacing=Pacing.objects.first() or Pacing(),
         accounts=_accounts(by_account, now),
         retries=_next_retries(by_campaign),
         uncertain=uncertain.in_numbers() if total["uncertain"] else {},
-        silent=_silent(now) if total["sending"] else [],
+        silent=life_signs.silent_batches(now) if total["sending"] else [],
     )
     campaigns = _campaigns()
     told = _tell_campaigns(campaigns, by_campaign, seen)
@@ -72,41 +69,6 @@ def queue_status() -> dict[str, Any]:
         "alive": seen.alive,
         "waiting": _why_all(total, seen, _waiting(campaigns, by_campaign), by_campaign),
     }
-
-
-def is_alive(beat: Heartbeat | None, now: datetime) -> bool:
-    """Whether the last sign of life is fresh by Postgres' clock (`now`), and not of a failure.
-
-    The dispatcher beats with each pulse of a cluster, every 15 s; six missed beats are no hiccup.
-    """
-    return _is_fresh(beat, now) and not is_failing(beat, now)
-
-
-def is_failing(beat: Heartbeat | None, now: datetime) -> bool:
-    """Whether the last sign of life is fresh, and one of a failure: it runs, but can't do its work."""
-    return beat is not None and _is_fresh(beat, now) and beat.outcome.startswith("failed")
-
-
-def _is_fresh(beat: Heartbeat | None, now: datetime) -> bool:
-    return beat is not None and beat.at > now - timedelta(seconds=settings.SILENT_AFTER)
-
-
-def seen_stuck(now: datetime) -> bool:
-    """Whether due mail was seen to lie still, and not just a moment ago."""
-    return Heartbeat.objects.filter(job=STUCK, at__lt=now - STUCK_FOR).exists()
-
-
-def last_sign() -> Heartbeat | None:
-    """The last beat of a dispatcher, or of a batch where the workers are all busy sending."""
-    beats = Heartbeat.objects.filter(job__in=("dispatch", "send_batch"))
-    return beats.exclude(job="send_batch", outcome__startswith="failed").order_by("-at").first()
-
-
-def _silent(now: datetime) -> list[datetime]:
-    """Until when the leases last of batches whose workers have told nothing for a third of theirs."""
-    soon = now + timedelta(seconds=settings.BATCH_LEASE * 2 / 3)
-    silent = Batch.objects.filter(finished=None, started__isnull=False, lease__lt=soon)
-    return list(silent.values_list("lease", flat=True))
 
 
 def last_batches(count: int = 8) -> list[Batch]:

@@ -33,10 +33,10 @@ from sending.dispatch import message_id
 from sending.functions import ClockTimestamp
 from sending.judge import judge
 from sending.ledger import REPLY_LENGTH, Attempt
+from sending.limit_words import LIMITS
 from sending.messages import build_message
 from sending.models import QueuedEmail, TestMail
 from sending.suppression import suppression_of
-from sending.waiting import LIMITS
 
 logger = logging.getLogger(__name__)
 Outcome = TestMail.Outcome

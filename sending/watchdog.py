@@ -21,7 +21,7 @@ from django.db import Error, close_old_connections, connection
 
 from accounts.clock import database_now, steady_time
 from sending import health, lifeline, settle
-from sending.status import last_sign
+from sending.life_signs import last_sign
 
 logger = logging.getLogger("sending")
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.actions import add_account
+from accounts.clock import database_now
 from accounts.limits import Window
 from accounts.models import SmtpAccount
 from campaigns import actions
@@ -21,7 +22,6 @@ from config.chaos.options import Options
 from config.chaos.oracle_log import OracleLog
 from sending.actions import set_pacing
 from sending.models import QueuedEmail, SendLog
-from sending.status import database_now
 
 ROOM = 1.10  # limits together, as a multiple of the mails
 # A short run has no limit of a minute to press against: its limits take less than can be accepted, so that

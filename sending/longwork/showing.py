@@ -3,8 +3,8 @@
 from typing import Any
 
 from accounts.clock import database_now
+from sending.life_signs import is_alive, last_sign
 from sending.longwork.models import LongWork
-from sending.status import is_alive, last_sign
 
 
 def told(work: LongWork) -> dict[str, Any]:

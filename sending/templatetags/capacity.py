@@ -7,7 +7,7 @@ from django import template
 
 from accounts.models import SmtpAccount
 from sending import coming, durations
-from sending.waiting import LIMITS
+from sending.limit_words import LIMITS
 
 register = template.Library()
 
