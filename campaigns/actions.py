@@ -129,7 +129,16 @@ def told_cancelled(campaign: Campaign, count: int) -> str:
         "Cancelled “%(campaign)s”: %(count)s emails will not be sent",
         count,
     )
-    return told % {"campaign": campaign, "count": number(count)}
+    told %= {"campaign": campaign, "count": number(count)}
+    begun = QueuedEmail.objects.filter(campaign=campaign, status=QueuedEmail.Status.SENDING).count()
+    if not begun:
+        return told
+    more = ngettext(
+        "%(count)s more is in a batch: if it is not out by now, it is cancelled within a minute",
+        "%(count)s more are in a batch: those not out by now are cancelled within a minute",
+        begun,
+    )
+    return f"{told}; {more % {'count': number(begun)}}"
 
 
 @transaction.atomic

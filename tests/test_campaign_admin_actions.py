@@ -8,7 +8,8 @@ from django.urls import reverse
 from campaigns import actions
 from campaigns.models import Campaign
 from sending.models import QueuedEmail
-from tests.factories import make_campaign, make_list
+from tests.factories import make_account, make_campaign, make_list
+from tests.queue_rows import make_queue
 
 pytestmark = pytest.mark.django_db
 LIST = reverse("admin:campaigns_campaign_changelist")
@@ -79,6 +80,17 @@ def test_cancel_says_how_many_mails_stay_behind(admin_client: Client) -> None:
         ("success", "Cancelled “News”: 3 emails will not be sent")
     ]
     assert QueuedEmail.objects.filter(status="cancelled").count() == 3
+
+
+def test_cancel_tells_of_those_that_a_batch_has_in_hand(admin_client: Client) -> None:
+    campaign = make_campaign(make_list(3))
+    actions.queue_campaign(campaign)
+    make_queue(campaign, "sending", 2, make_account())
+    ((_, text),) = act(admin_client, "cancel", campaign)
+    assert text == (
+        "Cancelled “News”: 3 emails will not be sent; "
+        "2 more are in a batch: those not out by now are cancelled within a minute"
+    )
 
 
 def test_retry_puts_failed_mails_back(admin_client: Client) -> None:

@@ -1,7 +1,9 @@
 from datetime import timedelta
+from io import StringIO
 from uuid import uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
 from campaigns import actions
@@ -119,6 +121,17 @@ def test_failed_mails_to_suppressed_addresses_stay_failed_and_are_told(campaign)
     assert actions.told_retried(campaign, count) == (
         f"1 failed email of “{campaign}” goes out again; 1 stays failed, since its address is suppressed"
     )
+
+
+def test_the_shell_sends_them_again_too(campaign):
+    attempt_all(replies.RECIPIENT_REFUSED)
+    out = StringIO()
+    call_command("retry_failed", campaign.name, stdout=out)
+    assert out.getvalue() == f"2 failed emails of “{campaign}” go out again\n"
+    assert states() == [("pending", 0)] * 2
+    Campaign.objects.update(status="cancelled")
+    with pytest.raises(CommandError, match="nothing to retry"):
+        call_command("retry_failed", campaign.name)
 
 
 def test_one_that_is_due_takes_no_other_along(campaign):

@@ -249,7 +249,8 @@ def test_the_command_tells_the_same(mails):
     assert told[0]["next"] == "A person decides: the account has no IMAP host to look for it."
     text = run()
     assert told[0]["next"] in text
-    assert text.endswith("3 uncertain emails\n")
+    assert f"{told[0]['phase']}: {told[0]['why']}\n" in text
+    assert "3 uncertain emails\nTo end some: --sent, --resend or --cancel" in text
 
 
 def test_the_command_cancels_none_of_a_campaign_that_goes_on(mails):

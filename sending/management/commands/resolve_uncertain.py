@@ -16,7 +16,9 @@ HOW = {
     "resend": (actions.resolve_by_resending, actions.told_left),
     "cancel": (actions.resolve_as_cancelled, actions.told_not_cancelled),
 }
-LINES = "{email}  {campaign}  {account}  {message_id}  {why}\n    {looked} {next}"
+LINES = "{email}  {campaign}  {account}  {message_id}\n    {phase}: {why}\n    {looked} {next}"
+
+HOW_ON = "To end some: --sent, --resend or --cancel, with addresses, --campaign NAME or --all (see --help)."
 
 
 class Command(BaseCommand):
@@ -74,7 +76,8 @@ class Command(BaseCommand):
             return json.dumps(rows, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
         blocks = [LINES.format(**row) for row in rows]
         count = ngettext("%(count)s uncertain email", "%(count)s uncertain emails", len(rows))
-        return "\n".join([*blocks, count % {"count": number(len(rows))}])
+        lines = [*blocks, count % {"count": number(len(rows))}]
+        return "\n".join([*lines, HOW_ON] if rows else lines)
 
 
 def _row(mail: QueuedEmail, told: uncertain.Told) -> dict[str, Any]:
