@@ -16,7 +16,8 @@ from tests.cluster import ROOT
 CHROMIUM = "/usr/bin/chromium"
 AXE = ROOT / "tests/vendor/axe-core-4.14.1/axe.min.js"
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-LOOKS = (("light", WIDE), ("dark", WIDE), ("light", NARROW))
+# By colour scheme and width: the rules that are looked at, () for all. The dark is but other colours.
+LOOKS = (("light", WIDE, ()), ("dark", WIDE, ("color-contrast",)), ("light", NARROW, ()))
 # A page that the policy stops reports it as an event before the console tells it.
 LISTEN = """
 window.violations = [];
@@ -104,10 +105,10 @@ def _session_cookie(user: Any, url: str) -> dict[str, str]:
 
 def assert_accessible_in_every_look(page: Any) -> None:
     """The page as it is shown now: wide and narrow, light and dark. Nothing is wider than the window."""
-    for colour_scheme, viewport in LOOKS:
+    for colour_scheme, viewport, rules in LOOKS:
         page.emulate_media(color_scheme=colour_scheme)
         page.set_viewport_size(viewport)
-        assert_accessible(page)
+        assert_accessible(page, rules)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{page.url} {viewport}"
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(WIDE)
