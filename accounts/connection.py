@@ -118,7 +118,8 @@ class SmtpConnection:
         self._grant(smtp, timeouts.MESSAGE)
         smtp.ends = min(smtp.ends, ends)
         mail_from, rcpt = _ascii_domain(mail_from), _ascii_domain(rcpt)
-        self._begin(smtp, mail_from, rcpt)
+        message = _transparent(message)
+        self._begin(smtp, mail_from, rcpt, len(message))
         with self._phase(Phase.RCPT):
             path = _path(rcpt, Phase.RCPT, "5.1.3")
             self._expect(Phase.RCPT, smtp.docmd("RCPT", f"TO:{path}"), 250, 251)
@@ -129,16 +130,17 @@ class SmtpConnection:
             # Without the dot nothing may be delivered (RFC 5321 section 4.1.1.4), so what is seen before it
             # leaves no doubt: out of time, an answer ahead of it, or a connection that the message found
             # closed, which is known as soon as a packet has gone there and back.
-            smtp.hand_over(_transparent(message), min(there_and_back, timeouts.MOST_LINGERING))
+            smtp.hand_over(message, min(there_and_back, timeouts.MOST_LINGERING))
             smtp.hurry()
         self._grant(smtp, timeouts.STEPS[Phase.DOT])
         with self._phase(Phase.DOT):
             self._write_dot(smtp)
             return self._expect(Phase.DOT, smtp.getreply(), 250)
 
-    def _begin(self, smtp: BoundedSmtp, mail_from: str, rcpt: str) -> None:
+    def _begin(self, smtp: BoundedSmtp, mail_from: str, rcpt: str, size: int) -> None:
         try:
             with self._phase(Phase.MAIL):
+                self._check_size(smtp, size)
                 options = self._mail_options(smtp, mail_from, rcpt)
                 path = _path(mail_from, Phase.MAIL, "5.1.7")
                 self._expect(Phase.MAIL, smtp.docmd("MAIL", f"FROM:{path}{options}"), 250)
@@ -212,7 +214,10 @@ class SmtpConnection:
             raise SmtpFailure(Phase.AUTH, text, *NO_LOG_IN)
         if mechanism == "PLAIN":  # RFC 4616 has it in UTF-8; smtplib's own takes ASCII only
             log_in = network.plain_log_in(self.account.username, password)
-            self._expect(Phase.AUTH, smtp.docmd("AUTH", f"PLAIN {log_in}"), 235)
+            answer = smtp.docmd("AUTH", f"PLAIN {log_in}")
+            if answer[0] == 334:  # it passed over the initial response (RFC 4954 section 4)
+                answer = smtp.docmd(log_in)
+            self._expect(Phase.AUTH, answer, 235)
             return
         smtp.user, smtp.password = self.account.username, password
         try:
@@ -223,6 +228,14 @@ class SmtpConnection:
             raise SmtpFailure(Phase.AUTH, text, 535, "5.7.8") from None
         finally:
             smtp.user = smtp.password = ""
+
+    @staticmethod
+    def _check_size(smtp: BoundedSmtp, size: int) -> None:
+        """Raises SmtpFailure where the server has said that it takes no message so large (RFC 1870)."""
+        most = smtp.esmtp_features.get("size", "")
+        if most.isdecimal() and 0 < int(most) < size:
+            text = f"The server takes messages of up to {most} bytes, this one has {size}."
+            raise SmtpFailure(Phase.MAIL, text, 552, "5.3.4")
 
     @staticmethod
     def _mail_options(smtp: BoundedSmtp, mail_from: str, rcpt: str) -> str:

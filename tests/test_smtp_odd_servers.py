@@ -297,3 +297,34 @@ def test_an_address_beyond_ascii_goes_to_a_server_that_takes_it_and_says_so():
                 connection.send("a@example.com", "jürgen@bücher.example", b"Hello\r\n")
     assert heard[1] == b"MAIL FROM:<a@example.com> SMTPUTF8 BODY=8BITMIME\r\n"
     assert heard[2] == "RCPT TO:<jürgen@xn--bcher-kva.example>\r\n".encode()
+
+
+@pytest.mark.parametrize("most", [b"1000", b"0", b"", b"many"])
+def test_a_message_larger_than_the_server_takes_is_not_pushed_at_it(most):
+    """RFC 1870 section 4: 0, and no number, mean that no size is fixed."""
+    heard: list[bytes] = []
+
+    def talk(caller: socket.socket) -> None:
+        for line in (
+            GREETING,
+            b"250-odd\r\n250 SIZE " + most + b"\r\n",
+            b"450 4.3.0 Later\r\n",
+            b"250 OK\r\n",
+        ):
+            caller.sendall(line)
+            heard.append(caller.recv(65536))
+
+    with odd_server(talk) as port:
+        account = SmtpAccount(name="one", host="127.0.0.1", port=port, security="none")
+        with closing(SmtpConnection(account, timeout=2)) as connection:
+            connection.open()
+            with pytest.raises(SmtpFailure) as failed:
+                connection.send("a@example.com", "b@example.com", b"x" * 1200)
+    failure = failed.value
+    if most != b"1000":
+        assert (failure.phase, failure.code) == ("mail", 450)
+        return
+    assert heard[1] == b"rset\r\n"
+    assert failure.text == "The server takes messages of up to 1000 bytes, this one has 1202."
+    verdict = judge(failure.phase, failure.code, failure.enhanced_code, failure.text)
+    assert (verdict.scope, verdict.outcome) == ("content", "failed")

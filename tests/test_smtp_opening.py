@@ -12,7 +12,7 @@ from accounts.clock import steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.phases import Phase
 from config.demo.smtp_server import LocalSmtpServer
-from tests.odd_server import GREETING, odd_server, says
+from tests.odd_server import GREETING, OFFER, odd_server, says
 from tests.smtp_fixtures import MAIL, SENDER, TO, account_at
 
 
@@ -133,3 +133,20 @@ def test_a_log_in_that_is_answered_out_of_sequence_is_none():
     with odd_server(talk) as port:
         failure = failure_of(account_at(port))
     assert (failure.phase, failure.code) == (Phase.AUTH, 503)
+
+
+def test_a_server_that_passes_over_the_initial_response_gets_it_once_more():
+    """RFC 4954 section 4: 334 asks for it."""
+    heard: list[bytes] = []
+
+    def talk(client: socket.socket) -> None:
+        for line in (GREETING, OFFER, b"334 \r\n", b"235 2.7.0 Welcome\r\n", b"221 Bye\r\n"):
+            client.sendall(line)
+            heard.append(client.makefile("rb").readline())
+
+    with odd_server(talk) as port:
+        connection = SmtpConnection(account_at(port))
+        connection.open()
+        connection.close()
+    assert heard[2] == heard[1].removeprefix(b"AUTH PLAIN ")
+    assert heard[3] == b"quit\r\n"
