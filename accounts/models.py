@@ -92,8 +92,8 @@ class SmtpAccount(Limits):
         help_text=_lazy(
             "Sometimes the connection breaks just when a mail is handed over, and nobody knows whether "
             "it was accepted. If it is not in the Sent folder after half an hour, this happens. “Send it "
-            "again” "
-            "may give a person the same mail twice, the more so where the server keeps no copies."
+            "again” may give a person the same mail twice, the more so without an IMAP host. Where the "
+            "folder has no copies of other mail either, nothing is sent again."
         ),
     )
     created_at = models.DateTimeField(_lazy("created at"), auto_now_add=True)
@@ -184,7 +184,7 @@ class SmtpAccount(Limits):
         if not HOST.fullmatch(self.host):
             return _("Enter the host's name alone, such as smtp.example.com: no http://, no port.")
         owner, preset = provider_for_host(self.host), PRESETS.get(self.provider)
-        if owner != Provider.CUSTOM and preset and preset.host != self.host:
+        if owner != Provider.CUSTOM and preset and preset.host != PRESETS[owner].host:
             label = Provider(owner).label
             return _("This is the host of %(provider)s: choose that provider, or leave the host empty.") % {
                 "provider": label

@@ -156,6 +156,10 @@ PRESETS: dict[str, Preset] = {
 }
 
 
+# Another name of the same servers.
+ALIASES = {"smtp.googlemail.com": "smtp.gmail.com"}
+
+
 def mailbox_of(provider: str, username: str) -> str:
     """The mailbox that this user name logs in to, the same for all its spellings, where the provider limits
     mailboxes; "" where we don't know: many accounts may rightly share the log-in of a relay.
@@ -180,7 +184,8 @@ def provider_for_host(host: str) -> str:
 
     Gmail and Workspace share a host: Gmail is assumed, the stricter of the two.
     """
+    host = host.strip().lower()
     for provider, preset in PRESETS.items():
-        if preset.host == host.strip().lower():
+        if preset.host == ALIASES.get(host, host):
             return provider
     return Provider.CUSTOM

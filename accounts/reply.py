@@ -4,6 +4,9 @@ import re
 from dataclasses import dataclass
 
 MAX_TEXT = 500
+CUT = " … "
+# Of a longer text: the last line of a reply is often what decides, as "Sender verify failed" below a page.
+MAX_END = 200
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,11 @@ def as_said(code: int | None, enhanced_code: str, text: str) -> str:
 
 
 def one_line(text: str | bytes) -> str:
-    """Printable, on one line, at most 500 characters: fit for a log and a screen."""
+    """Printable, on one line, at most 500 characters, the middle left out: fit for a log and a screen."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     printable = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(printable.split())[:MAX_TEXT]
+    line = " ".join(printable.split())
+    if len(line) <= MAX_TEXT:
+        return line
+    return line[: MAX_TEXT - MAX_END - len(CUT)] + CUT + line[-MAX_END:]

@@ -32,6 +32,7 @@ from sending.rules import AUTH, AUTH_ON, CONNECTING, DATA_ON, EVER, MAIL, MAIL_O
 VERIFY = "https://www.postfix.org/ADDRESS_VERIFICATION_README.html"
 POSTFIX = "https://www.postfix.org/postconf.5.html"
 ANVIL = "https://www.postfix.org/TUNING_README.html"
+SASL = "https://www.postfix.org/SASL_README.html"
 POSTFWD = "https://github.com/deltachat/deltachat-core/issues/647"
 CBPOLICYD = "https://github.com/bbottema/simple-java-mail/issues/348"
 IONOS = "https://www.ionos.com/help/email/general-topics/what-are-the-mass-mailing-limits/"
@@ -51,8 +52,11 @@ RFC5321 = "RFC 5321 section 4.2"
 RFC7372 = "RFC 7372"
 RFC7489 = "RFC 7489 section 10.3"
 
-# Suppressing is for good: not where the words tell of a sender, of a while, or of a dislike.
-NOTHING_ELSE = r"^5(?!.*(sender|sending account|outgoing|temporar|spam|polic|reputation|preferenc|blocked))"
+# Suppressing is for good: not where the words tell of a sender, of its host, of a while, or of a dislike.
+NOTHING_ELSE = (
+    r"^5(?!.*(sender|sending account|outgoing|temporar|spam|polic|reputation|preferenc|blocked|too many"
+    r"|\bip\b|client|reverse dns|authenticat|abuse|user reject|postmaster))"
+)
 # At the dot it may be a link in the message that is on a list.
 BEFORE_DOT = tuple(phase for phase in EVER if phase != Phase.DOT)
 BY_WORDS = (
@@ -83,8 +87,8 @@ BY_WORDS = (
          "550 5.7.1 Sender address blocked by the recipient", RFC3463, RCPT_ON),
     Rule(r"^5.*sender rejected", NOT_AS_SENDER, "550 5.1.0 <a@example.com> sender rejected",
          "https://support.konto.pl/kb/a2164/blad-5_1_0.aspx", MAIL_ON),
-    Rule(r"^5.*(sender (address|mailbox|domain(?!.{0,20} limit)|verif)|domain of sender|from address"
-         r"|not owned by user)", NOT_AS_SENDER,
+    Rule(r"^5.*(sender (address|mailbox|domain(?!.{0,20} limit)|verif)|postmaster verif|domain of sender"
+         r"|from address|not owned by user)", NOT_AS_SENDER,
          "553 5.7.1 <a@example.com>: Sender address rejected: not owned by user b", POSTFIX, MAIL_ON),
     Rule(r"^5.*(not|n't) (allowed|permitted|authori[sz]ed) to send (|e?-?mail |messages? )(as|from|using"
          r"|on behalf)", NOT_AS_SENDER, "550 User b is not authorized to send as a@example.com", AUTHSMTP,
@@ -101,14 +105,18 @@ BY_WORDS = (
          (*CONNECTING, *AUTH, *MAIL)),
     Rule(r"^5.*((helo command|client host) rejected|invalid helo)", SENDER_REFUSED,
          "504 5.5.2 <pc>: Helo command rejected: need fully-qualified hostname", POSTFIX, MAIL_ON),
-    Rule(r"must issue a starttls|encryption (is )?required|^538 ", TLS_WANTED,
+    Rule(r"must issue a starttls|(starttls|encryption) (is )?required|^538 ", TLS_WANTED,
          "530 5.7.0 Must issue a STARTTLS command first", RFC3207, AUTH_ON),
     Rule(r"relay(ing)? (access )?(denied|disallowed|prohibited|not)|(unable|permitted|allowed) to relay"
          r"|do(es)? not relay|rcpthosts", SENDER_REFUSED, "454 4.7.1 <a@example.com>: Relay access denied",
          POSTFIX, MAIL_ON),
-    Rule(r"auth(entication)? (is )?required|not authenticated|without authentication|failed to authenticate"
-         r"|cannot achieve exchange server authentication", LOGIN_WANTED,
+    Rule(r"auth(entication)? (is )?required|requires (smtp )?auth|turn on smtp auth|not authenticated"
+         r"|without authentication|failed to authenticate|cannot achieve exchange server authentication",
+         LOGIN_WANTED,
          "550 5.7.1 Client was not authenticated", RFC4954, (*MAIL, *RCPT)),
+    Rule(r"^4.*your (email |e-mail |mail |smtp )?(account|mailbox) .{0,20}temporar\w* (disabled|suspended"
+         r"|blocked|locked)", TRY_LATER,
+         "454 4.7.0 Your account has been temporarily locked. Try again in 15 minutes", RFC4954, AUTH_ON),
     Rule(r"your (email |e-mail |mail |smtp )?(account|mailbox|domain) .{0,40}(disabled|suspended"
          r"|blocked|locked)"
          r"|(disabled|suspended|blocked) (for|on) your (email |e-mail |mail |smtp )?account"
@@ -138,7 +146,8 @@ BY_WORDS = (
          AUTH_ON),
     Rule(r"sender rate\b|outbound thread limit", TRY_LATER, "451 Sender rate exceeds 100 messages per 1h",
          "https://github.com/madeITBelgium/vesta/issues/3", AUTH_ON),
-    Rule(r"(exceed|limit|too many|max|only \d).{0,60}(per|this) \d* ?(hour|minute)|hourly", TRY_LATER,
+    Rule(r"(exceed|limit|too many|max|only \d).{0,60}(per|this) \d* ?(hour|minute)|hourly"
+         r"|per \d* ?(hour|minute) exceed", TRY_LATER,
          "550 Domain example.com has exceeded the max emails per hour (100/100 (100%)) allowed.", EXIM,
          AUTH_ON),
     Rule(r"^5.*(mailbox|inbox|account|user|recipient).{0,40}(full|over.?quota|quota exceeded)",
@@ -152,9 +161,14 @@ BY_WORDS = (
     Rule(r"^4.*(temporary (local problem|(service|lookup) failure)|server configuration (problem|error)"
          r"|tls (is )?not available|(internal resources|account service) .{0,20}unavailable)",
          RETRY_AND_REST, "451 4.3.0 <a@example.com>: Temporary lookup failure", LOOKUP, RCPT_ON),
-    Rule(r"too many (connections|concurrent|messages|e?-?mails|recipients|requests|errors)|too much mail from"
-         r"|rate.?limit|throttl|too (fast|frequent)|slow down|concurrent connections", TRY_LATER,
+    # Of recipients that are invalid: so Cisco's gateways answer for a while, of good ones, too.
+    Rule(r"too many ((invalid|unknown|bad|nonexistent) )?(connections|concurrent|messages|e?-?mails"
+         r"|recipients|addresses|users|requests|errors)|too much mail from|rate.?limit|throttl"
+         r"|too (fast|frequent)|frequency limit|slow down|concurrent connections", TRY_LATER,
          "421 4.7.0 mx.example.com Error: too many connections from 192.0.2.1", ANVIL),
+    # It speaks of the conversation, which the next one begins anew.
+    Rule(r"^503 .*(sequence|mail first|need (mail|rcpt))", RETRY_AND_REST,
+         "503 5.5.1 Error: need MAIL command", RFC5321, RCPT_ON),
     Rule(NOTHING_ELSE + r".*(no such (user|mailbox|recipient|address|account)|no mailbox here"
          r"|(user|recipient|mailbox|address|account) (is )?(unknown|not found)"
          r"|unknown (user|recipient|mailbox|address|account)|invalid (recipient|mailbox)"
@@ -164,6 +178,9 @@ BY_WORDS = (
     Rule(NOTHING_ELSE + r"(?!\d\d 5\.7\.).*((user|recipient|mailbox|address) (is )?(disabled|inactive)"
          r"|account .{0,40}(disabled|inactive))", RECIPIENT_GONE,
          "550 5.2.1 The email account that you tried to reach is disabled.", YAHOO_CODES, RCPT),
+    # Cyrus SASL's words, through Postfix, while its password service is away.
+    Rule(r"^535 .*generic failure|too many (failed|bad|invalid) (log-?in|auth)", TRY_LATER,
+         "535 5.7.8 Error: authentication failed: generic failure", SASL, AUTH),
     # These two are about the log-in, whatever enhanced code follows.
     Rule(r"^530 ", LOGIN_WANTED, "530 5.7.0 Please log in first", RFC4954, MAIL_ON),
     Rule(r"^535 ", WRONG_PASSWORD, "535 5.7.8 Authentication credentials invalid", RFC4954, MAIL_ON),

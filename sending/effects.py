@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.actions import pause_account
 from accounts.models import AccountPause, SmtpAccount
-from accounts.phases import Phase
 from accounts.reply import as_said
 from sending import capacity, settle
 from sending.campaign import pause_campaign
@@ -21,6 +20,7 @@ from sending.judge import judge
 from sending.ledger import Attempt, Hold, Stopped
 from sending.models import QueuedEmail, SendLog, Suppression
 from sending.replies import RECIPIENT_GONE, RECIPIENT_LATER, REFUSED_VAGUELY, Pause, Scope, Verdict
+from sending.rules import RCPT_ON
 from sending.suppression import suppress
 
 SHORT_REST = timedelta(minutes=5)
@@ -155,7 +155,7 @@ def _in_a_row(scopes: Collection[str], count: int, **whose: int) -> bool:
 
 def _row_of(mail: QueuedEmail, attempt: Attempt) -> Row | None:
     """The row that this refusal of a recipient makes whole, with the account's last tries before it."""
-    if attempt.phase != Phase.RCPT or mail.account is None:
+    if attempt.phase not in RCPT_ON or attempt.code is None or mail.account is None:
         return None
     row = next((row for row in ROWS if row.verdict == attempt.verdict), None)
     return row if row and _is_whole(row, mail.account) else None
@@ -165,7 +165,7 @@ def _is_whole(row: Row, account: SmtpAccount) -> bool:
     """Whether the account's last tries since it was resumed were all of this kind."""
 
     def is_alike(tried: SendLog) -> bool:
-        if tried.phase != Phase.RCPT or tried.code is None:
+        if tried.phase not in RCPT_ON or tried.code is None:
             return False
         said = tried.phase, tried.code, tried.enhanced_code, tried.text
         return judge(*said, provider=account.provider, host=account.host) == row.verdict

@@ -143,8 +143,9 @@ YAHOO = (
     Rule(r"\[BL\d+\]", HOST_BLOCKED,
          "553 5.7.1 [BL21] Connections will not be accepted from 192.0.2.1, because the ip is in"
          " Spamhaus's list", YAHOO_CODES),
-    Rule(r"^5.*(user doesn't have a|mailbox not found|(?<!your )mailbox is disabled)", RECIPIENT_GONE,
-         "554 delivery error: dd This user doesn't have a yahoo.com account", YAHOO_CODES, RCPT_ON),
+    Rule(r"^5\d\d delivery error: .*(user doesn't have a|mailbox not found|mailbox is disabled)",
+         RECIPIENT_GONE, "554 delivery error: dd This user doesn't have a yahoo.com account", YAHOO_CODES,
+         RCPT_ON),
 )  # fmt: skip
 
 ZOHO_POLICY = "https://www.zoho.com/mail/help/usage-policy.html"

@@ -29,6 +29,7 @@ OF_PROVIDER: dict[str, Service] = {
 # Of accounts whose provider is "Another SMTP server": by the end of the host's name.
 OF_HOST: dict[str, Service] = {
     "gmail.com": Service.GOOGLE,
+    "googlemail.com": Service.GOOGLE,
     "office365.com": Service.MICROSOFT,
     "outlook.com": Service.MICROSOFT,
     "yahoo.com": Service.YAHOO,
@@ -37,7 +38,9 @@ OF_HOST: dict[str, Service] = {
     "zoho.eu": Service.ZOHO,
     "zoho.in": Service.ZOHO,
     "zoho.com.au": Service.ZOHO,
+    "zoho.com.cn": Service.ZOHO,
     "zoho.jp": Service.ZOHO,
+    "zoho.sa": Service.ZOHO,
     "zohocloud.ca": Service.ZOHO,
 }
 

@@ -53,6 +53,12 @@ def test_two_mailboxes_are_two_accounts(provider, first, second):
     assert SmtpAccount.objects.count() == 2
 
 
+def test_gmails_servers_have_a_second_name():
+    add("custom", "anna@gmail.com", host="smtp.googlemail.com")
+    with pytest.raises(ValidationError, match="logs in to this mailbox, too"):
+        add("gmail", "anna@gmail.com")
+
+
 def test_many_senders_may_share_the_log_in_of_a_relay():
     for name in ("one", "two"):
         add("custom", "apikey", f"{name}@sender.example", host="smtp.relay.example")

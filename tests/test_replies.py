@@ -35,6 +35,18 @@ REST = (Scope.ACCOUNT, "retry", Pause.SHORTLY, False)
 LOST = (Scope.CONNECTION, "retry", None, False)
 UNCERTAIN = (Scope.UNKNOWN, "uncertain", None, False)
 
+# Exim asks the sender's server before it takes a mail, and quotes what that says, here Gmail's words.
+CALLOUT = (
+    "550-Postmaster verification failed while checking <newsletter@news.example.com>\n"
+    "550-Called:   192.0.2.9\n550-Sent:     RCPT TO:<postmaster@news.example.com>\n"
+    "550-Response: 550-5.1.1 The email account that you tried to reach does not exist. Please try"
+    " 550-5.1.1 double-checking the recipient's email address for typos or 550-5.1.1 unnecessary spaces."
+    " For more information, go to 550 5.1.1 a640c23a62f3a.123 - gsmtp\n"
+    "550-Several RFCs state that you are required to have a postmaster\n"
+    "550-mailbox for each mail domain. This host does not accept mail\n"
+    "550-from domains whose servers reject the postmaster address.\n550 Sender verify failed"
+)
+
 CASES = [
     (M365, "dot", "550 5.3.4 Requested action not taken; We noticed some unusual activity in your H", MENDED),
     (M365, "dot", "451 4.2.0 STOREDRV.Submission.Exception:StorageTransientException", LATER),
@@ -324,6 +336,37 @@ CASES = [
     (OTHER, "dot", "550 5.7.1 RESOLVER.RST.SenderNotAuthenticatedForMailbox; not allowed", REFUSED),
     (OTHER, "auth", "503 5.5.1 Error: authentication not enabled", MENDED),
     (OTHER, "auth", "535 5.7.0 NEOBHODIM parol prilozheniya / Application password is REQUIRED", MENDED),
+    (OTHER, "rcpt", "550 Too many invalid recipients", SHORTLY),
+    (OTHER, "rcpt", "550 5.1.1 Too many invalid recipients", SHORTLY),
+    (OTHER, "dot", "550 Your message could not be delivered due to too many invalid recipients", SHORTLY),
+    (OTHER, "rcpt", "554 This IP has been blocked for the day, for attempting to mail too many invalid"
+     " recipients. IB113", SHORTLY),
+    (OTHER, "rcpt", "550 5.7.1 <a@example.com>: Sender address rejected: undeliverable address: host"
+     " mx[192.0.2.9] said: 550 Mailbox not found (in reply to RCPT TO command)", MENDED),
+    (OTHER, "rcpt", "550-Verification failed for <a@example.com>\n550-Called:   192.0.2.9\n550-Sent:     RCPT"
+     " TO:<a@example.com>\n550-Response: 550 Mailbox not found\n550 Sender verify failed", MENDED),
+    (OTHER, "rcpt", CALLOUT, MENDED),
+    (OTHER, "rcpt", CALLOUT.replace("\n550 Sender verify failed", ""), MENDED),
+    (OTHER, "dot", "550 5.1.0 Sender mailbox not found", MENDED),
+    (YAHOO, "dot", "554 delivery error: dd This user doesn't have a yahoo.com account", GONE),
+    (OTHER, "rcpt", "550 Mailbox not found", GONE),
+    (OTHER, "rcpt", "550 5.7.1 Mail rejected: reverse DNS for your IP address not found", REFUSED),
+    (OTHER, "rcpt", "554 5.7.1 Client address unknown", REFUSED),
+    (OTHER, "rcpt", "550 5.7.1 Unknown account, authentication needed", REFUSED),
+    (OTHER, "rcpt", "550 This account has been disabled due to abuse", REFUSED),
+    (OTHER, "rcpt", "550 5.1.2 User reject", REFUSED),
+    (OTHER, "auth", "454 4.7.0 Your account has been temporarily locked. Try again in 15 minutes", SHORTLY),
+    (OTHER, "rcpt", "450 4.2.1 The mailbox is temporarily disabled", LATER),
+    (OTHER, "auth", "535 5.7.8 Error: authentication failed: generic failure", SHORTLY),
+    (OTHER, "auth", "535 5.7.0 Too many failed login attempts", SHORTLY),
+    (OTHER, "rcpt", "550 Please turn on SMTP Authentication in your mail client.", MENDED),
+    (OTHER, "rcpt", "503 This mail server requires authentication when attempting to send", MENDED),
+    (OTHER, "rcpt", "503 5.5.1 Error: need MAIL command", REST),
+    (OTHER, "data", "503 Bad sequence of commands", REST),
+    (M365, "mail", "451 5.7.3 STARTTLS is required to send mail", MENDED),
+    (OTHER, "mail", "550 Mail frequency limited, please try again later", SHORTLY),
+    (OTHER, "rcpt", "550 Number of recipients per hour exceeded", SHORTLY),
+    ({**OTHER, "host": "smtp.googlemail.com"}, "dot", "550 5.7.1 Email quota exceeded.", WINDOW),
     (OTHER, "dot", "354 What?", UNCERTAIN),
     (OTHER, "dot", "250 Daily sending limit exceeded", UNCERTAIN),
     (OTHER, "rcpt", "252 Cannot verify; relay denied", LOST),
@@ -350,6 +393,15 @@ def test_each_rule_is_reached_by_the_reply_it_was_written_for_in_each_of_its_pha
         for phase in rule.phases
     }
     assert reached == dict.fromkeys(rule.phases, rule)
+
+
+def test_a_reply_that_is_cut_keeps_its_end_which_decides():
+    quoted = "550-Response: " + "The email account that you tried to reach does not exist. " * 20
+    reply = _read(f"550-Verification failed for <a@example.com>\n{quoted}\n550 Sender verify failed")
+    assert len(reply.text) == 500
+    assert reply.text.endswith("does not exist. Sender verify failed")
+    verdict = judge("rcpt", reply.code, reply.enhanced_code, reply.text, **OTHER)
+    assert (verdict.scope, verdict.outcome, verdict.pause, verdict.suppress) == MENDED
 
 
 def test_each_refusal_of_an_account_says_what_mends_it_and_no_other_pauses_one():

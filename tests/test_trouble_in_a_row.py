@@ -222,11 +222,14 @@ class TestRecipientsRefusedInARow:
             send_batches(1)
         assert "one recipient after the other" in SmtpAccount.objects.get().pause_reason
 
-    def test_not_even_an_old_list_has_thirty_of_them_in_a_row(self, smtp_script):
-        refuse(smtp_script, "550 5.1.1 No such user here", 32)
+    @pytest.mark.parametrize("phase", ["rcpt", "data", "dot"])  # the last two, of a proxy before the queue
+    def test_not_even_an_old_list_has_thirty_of_them_in_a_row(self, smtp_script, phase):
+        smtp_script.answers[phase] = "550 5.1.1 No such user here"
+        queue(32)
+        send_batches(32)
         assert states() == ["failed"] * 30 + ["pending"] * 2
         account = SmtpAccount.objects.get()
-        assert (account.paused_until, account.pause_phase) == (None, "rcpt")
+        assert (account.paused_until, account.pause_phase) == (None, phase)
         assert "take them off the suppression list" in account.pause_reason
 
     def test_a_server_that_takes_none_just_now_is_left_alone_for_a_while(self, smtp_script):
