@@ -92,6 +92,8 @@ CAUSES = (
     Cause(r"AUTHENTICATIONFAILED|invalid credentials|auth\w* failed|log-?in failed|AUTHORIZATIONFAILED",
           _("{host} does not accept the account's user name with this password over IMAP: enter the "
           "right ones. Gmail wants an app password, and IMAP turned on.")),
+    Cause(r"^\S*(gmail|googlemail)\.com .*no Sent folder",
+          _("Gmail hides the folder “Sent Mail” from IMAP: show it in Gmail's settings, under Labels.")),
     Cause(r"no Sent folder",
           _("{host} has no Sent folder that is known here: make one named “Sent”, and have the server "
           "keep a copy there of what it accepts; else empty the IMAP host.")),

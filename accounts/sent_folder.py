@@ -1,13 +1,17 @@
 """The Sent folder of an account: which of some mails are in it. Only looked at, never changed.
 
 Gmail and Microsoft 365 file a copy of what they accept over SMTP; many other servers can be told to.
-A copy proves that the mail was accepted. That there is none proves nothing by itself.
+A copy proves that the mail was accepted. That there is none proves nothing by itself: only where the folder
+has copies of other mails that were surely accepted.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum
+from imaplib import IMAP4
 from itertools import chain
+from typing import Any
 
 from imap_tools import AND, H
 from imap_tools.imap_utf7 import utf7_decode
@@ -34,6 +38,14 @@ NAMES = {
 MOST_COPIES = 20  # of one Message-ID that are looked at
 
 
+class Found(Enum):
+    """What a look says of a mail. UNPROVEN: it is not there, but nor is any that was surely accepted."""
+
+    THERE = "there"
+    MISSING = "missing"
+    UNPROVEN = "unproven"
+
+
 def find_folders(account: SmtpAccount, deadline: float) -> list[str]:
     """The names of the account's Sent folders, mostly one, within deadline seconds.
 
@@ -43,25 +55,44 @@ def find_folders(account: SmtpAccount, deadline: float) -> list[str]:
         return _folders(box)
 
 
-def look_for(account: SmtpAccount, message_ids: Iterable[str], deadline: float) -> Iterator[tuple[str, bool]]:
+def look_for(
+    account: SmtpAccount, message_ids: Iterable[str], deadline: float, accepted: Iterable[str] = ()
+) -> Iterator[tuple[str, Found]]:
     """Yields each Message-ID (with its <>) and whether the account's Sent folder has it.
 
-    One connection for all of them, at most deadline seconds. Raises MailboxFailure when the mailbox can't
-    be read, or not any further; what was yielded until then is sure.
+    accepted: Message-IDs of mails that the account's server surely accepted lately. One connection for all,
+    at most deadline seconds. Raises MailboxFailure when the mailbox can't be read, or not any further; what
+    was yielded until then is sure.
     """
-    wanted = list(message_ids)
+    wanted, unclear = list(message_ids), {}
     with open_mailbox(account, deadline) as box:
         folders = _folders(box)
         for folder in folders:
             box.folder.set(folder, readonly=True)
-            missing = []
-            for message_id in wanted:
-                is_there = _has(box, message_id)
-                if is_there or folder == folders[-1]:
-                    yield message_id, is_there
-                else:
-                    missing.append(message_id)
-            wanted = missing
+            for message_id in tuple(wanted):
+                try:
+                    is_there = _has(box, message_id)
+                except ValueError as error:  # of this mail alone nothing is known
+                    unclear[message_id] = error
+                    continue
+                if is_there:
+                    wanted.remove(message_id)
+                    yield message_id, Found.THERE
+        if missing := [message_id for message_id in wanted if message_id not in unclear]:
+            said = Found.MISSING if _keeps_copies(box, folders, list(accepted)) else Found.UNPROVEN
+            yield from ((message_id, said) for message_id in missing)
+        for message_id in wanted:
+            if message_id in unclear:
+                raise unclear[message_id]
+
+
+def _keeps_copies(box: Mailbox, folders: list[str], accepted: list[str]) -> bool:
+    """Whether any of these mails is in any of these folders."""
+    for folder in folders:
+        box.folder.set(folder, readonly=True)
+        if any(_has(box, message_id) for message_id in accepted):
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -84,12 +115,31 @@ class _Folder:
 
 def _folders(box: Mailbox) -> list[str]:
     """Those that are marked, then those that are named so: nobody says which of them the copies go to."""
-    folders = [folder for folder in _list(box) if not {r"\noselect", r"\nonexistent"} & folder.flags]
+    folders = _read(*box.client.list())
+    if not any(folder.is_marked for folder in folders):
+        folders = _listed_with_special_use(box) or folders
+    folders = [folder for folder in folders if not {r"\noselect", r"\nonexistent"} & folder.flags]
     marked = [folder.name for folder in folders if folder.is_marked]
-    found = marked + [folder.name for folder in folders if folder.is_named and not folder.is_marked]
+    if _is_gmail(box):
+        # Its copies are nowhere else. A person may have hidden "Sent Mail", and have a label named "Sent".
+        found = marked or [folder.name for folder in folders if r"\all" in folder.flags]
+    else:
+        found = marked + [folder.name for folder in folders if folder.is_named and not folder.is_marked]
     if not found:
         raise ValueError("no Sent folder")
     return found
+
+
+def _listed_with_special_use(box: Mailbox) -> list[_Folder]:
+    """All folders, once more: some servers tell the special use to who asks for it (RFC 6154 section 2)."""
+    said = " ".join(map(str, box.client.capability()[1])).upper()  # after the log-in it may be another one
+    if not ("LIST-EXTENDED" in said and "SPECIAL-USE" in said):
+        return []
+    try:
+        status, _ = box.client.xatom("LIST", '""', '"*"', "RETURN (SPECIAL-USE)")
+    except IMAP4.error:  # BAD: it is not as good as its word, and the plain list stands
+        return []
+    return _read(status, box.client.response("LIST")[1])
 
 
 # RFC 3501 section 7.2.2: "(flags) delimiter name".
@@ -98,9 +148,8 @@ LISTED = re.compile(
 )
 
 
-def _list(box: Mailbox) -> list[_Folder]:
-    """All folders. One whose name can't be read is left out, unless it is marked: then ValueError."""
-    status, lines = box.client.list()
+def _read(status: str, lines: list[Any]) -> list[_Folder]:
+    """All folders that LIST told. One whose name can't be read is left out; ValueError where it is marked."""
     if status != "OK":
         raise ValueError("the folders are not listed")
     found = []
@@ -130,8 +179,11 @@ def _has(box: Mailbox, message_id: str) -> bool:
     if _is_there(box, "Message-ID", message_id):
         return True
     # Gmail keeps a Message-ID that it does not like under this name.
-    is_gmail = "X-GM-EXT-1" in box.client.capabilities
-    return is_gmail and _is_there(box, "X-Google-Original-Message-ID", message_id)
+    return _is_gmail(box) and _is_there(box, "X-Google-Original-Message-ID", message_id)
+
+
+def _is_gmail(box: Mailbox) -> bool:
+    return "X-GM-EXT-1" in box.client.capabilities  # https://developers.google.com/gmail/imap/imap-extensions
 
 
 def _is_there(box: Mailbox, header: str, message_id: str) -> bool:

@@ -8,22 +8,28 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
-from accounts.sent_folder import look_for
+from accounts.phases import Phase
+from accounts.sent_folder import Found, look_for
 from accounts.words import number
 from sending import actions, drain, uncertain
 from sending.composer import where
-from sending.models import SentFolderLook
+from sending.models import SendLog, SentFolderLook
 from sending.uncertain import Next, Plan
 
 logger = logging.getLogger(__name__)
 TURN = 25.0  # seconds for all accounts of one run; the next one comes after 30
 MOST_OF_AN_ACCOUNT = 100  # mails that are looked for over one connection
+# Whether the folder has copies at all is seen by so many mails of so long, newest first, until one is there.
+MOST_COMPARED, LATELY = 10, timedelta(days=2)
 
 
 @dataclass
@@ -87,7 +93,7 @@ def _look(plans: list[Plan], done: Reconciled) -> None:
         SentFolderLook.objects.bulk_create(looks)
         done.not_there += sum(look.found is False for look in looks)
         done.unread += sum(look.found is None for look in looks)
-        done.problems |= {str(account): look.problem for look in looks if look.problem}
+        done.problems |= {str(account): look.problem for look in looks if look.found is None}
 
 
 def _accounts(plans: list[Plan]) -> list[SmtpAccount]:
@@ -96,11 +102,12 @@ def _accounts(plans: list[Plan]) -> list[SmtpAccount]:
 
 
 def _look_in(account: SmtpAccount, plans: list[Plan], deadline: float) -> list[SentFolderLook]:
-    found: dict[str, bool] = {}
+    found: dict[str, Found] = {}
     problem = ""
+    wanted, accepted = [plan.message_id for plan in plans], _lately_accepted(account)
     try:
         with drain.cut_when_over():
-            for message_id, is_there in look_for(account, [plan.message_id for plan in plans], deadline):
+            for message_id, is_there in look_for(account, wanted, deadline, accepted):
                 found[message_id] = is_there
     except (MailboxFailure, drain.Cut) as failure:
         problem = str(failure)
@@ -108,9 +115,30 @@ def _look_in(account: SmtpAccount, plans: list[Plan], deadline: float) -> list[S
     except Exception as error:  # not foreseen, and still this account's trouble alone
         problem = _("The Sent folder can't be read (%(kind)s).") % {"kind": type(error).__name__}
         logger.error("The Sent folder of account %s can't be read: %s", account.pk, where(error))
+    said: dict[Found | None, dict[str, Any]] = {
+        Found.THERE: {"found": True},
+        Found.MISSING: {"found": False},
+        Found.UNPROVEN: {"found": False, "problem": _why_unproven(accepted)},
+        None: {"problem": problem[:500]},
+    }
     return [
-        SentFolderLook(queued_email_id=plan.mail, batch_id=plan.batch, found=found[plan.message_id])
-        if plan.message_id in found
-        else SentFolderLook(queued_email_id=plan.mail, batch_id=plan.batch, problem=problem[:500])
+        SentFolderLook(queued_email_id=plan.mail, batch_id=plan.batch, **said[found.get(plan.message_id)])
         for plan in plans
     ]
+
+
+def _lately_accepted(account: SmtpAccount) -> list[str]:
+    """The Message-IDs of some mails that its server surely accepted, long enough ago to be filed."""
+    filed = Now() - timedelta(seconds=settings.SENT_FOLDER_LOOKS[0])
+    accepted = SendLog.objects.filter(account=account, outcome=SendLog.Outcome.SENT, phase=Phase.DOT)
+    lately = accepted.filter(at__lt=filed, at__gt=Now() - LATELY).order_by("-at")[:MOST_COMPARED]
+    return list(lately.values_list("queued_email__message_id", flat=True))
+
+
+def _why_unproven(accepted: list[str]) -> str:
+    if accepted:
+        return _(
+            "Not there; but nor is any email that was surely accepted lately. So no copies are kept in this "
+            "folder, or under another Message-ID, and nothing is proven."
+        )
+    return _("Not there; but no email was surely accepted lately whose copy would show that copies are kept.")

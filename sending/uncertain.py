@@ -1,7 +1,8 @@
 """What is known about each uncertain mail, and what happens with it next: by one statement, told in words.
 
 A mail is looked for in its account's Sent folder SENT_FOLDER_LOOKS seconds after it became uncertain. The
-last of these looks decides. A look that could not be done decides nothing and is done again.
+last of these looks decides. A look that could not be done decides nothing and is done again; so is one that
+proves nothing, where the account's rule is to send again.
 """
 
 from collections.abc import Iterable
@@ -22,7 +23,7 @@ from sending import suppression
 from sending.campaign import campaign_model
 from sending.models import Pacing, QueuedEmail, SendLog
 
-MOST_FAILURES = 50  # looks that failed, a day's worth, until a person has to see to it
+MOST_FAILURES = 50  # looks that decide nothing, a day's worth, until a person has to see to it
 MOST_AT_ONCE = 1000
 
 PLAN = """
@@ -38,10 +39,15 @@ JOIN sending_batch batch ON batch.id = mail.batch_id AND batch.finished IS NOT N
 JOIN accounts_smtpaccount account ON account.id = mail.account_id
 JOIN {campaigns} campaign ON campaign.id = mail.campaign_id
 CROSS JOIN LATERAL (
-    SELECT count(*) AS looks, count(*) FILTER (WHERE found IS NULL) AS failures,
+    SELECT count(*) AS looks, count(*) FILTER (WHERE has_failed) AS failures,
            max(at) AS last_at, (array_agg(problem ORDER BY id DESC))[1] AS last_problem,
-           max(at) FILTER (WHERE found) AS found_at, max(at) FILTER (WHERE NOT found) AS missed_at
-    FROM sending_sentfolderlook look WHERE look.queued_email_id = mail.id AND look.batch_id = mail.batch_id
+           (array_agg(has_failed ORDER BY id DESC))[1] AS has_failed,
+           max(at) FILTER (WHERE found) AS found_at,
+           max(at) FILTER (WHERE NOT found AND NOT has_failed) AS missed_at
+    FROM (
+        SELECT *, found IS NULL OR (problem <> '' AND account.when_unproven = 'resend') AS has_failed
+        FROM sending_sentfolderlook
+    ) look WHERE look.queued_email_id = mail.id AND look.batch_id = mail.batch_id
 ) look
 CROSS JOIN LATERAL (
     SELECT account.imap_host <> '' AND account.username <> '' AS has_folder,
@@ -51,7 +57,7 @@ CROSS JOIN LATERAL (
     SELECT CASE
         WHEN NOT rule.has_folder OR look.failures >= %(most_failures)s OR look.missed_at >= rule.last_due
             THEN NULL
-        WHEN look.last_problem <> ''
+        WHEN look.has_failed
             THEN look.last_at + (%(steps)s::int[])[least(look.failures, %(count)s)] * interval '1 second'
         ELSE (SELECT min(batch.finished + step * interval '1 second') FROM unnest(%(steps)s::int[]) step
               WHERE look.missed_at IS NULL OR batch.finished + step * interval '1 second' > look.missed_at)
@@ -87,7 +93,7 @@ class Next(StrEnum):
 class Plan:
     """An uncertain mail's state of affairs: since when (aware), the looks so far, what is next, and when.
 
-    looks: all of them; failures: those of them that could not be done; last_problem: of the last, or "".
+    looks: all of them; failures: those of them that decide nothing; last_problem: of the last, or "".
     """
 
     mail: int
@@ -211,7 +217,7 @@ def _what_next(mail: QueuedEmail, account: SmtpAccount, plan: Plan, suppressed: 
 
 def _why_a_person(mail: QueuedEmail, account: SmtpAccount, plan: Plan) -> str:
     if plan.failures >= MOST_FAILURES:
-        return _("A person decides: the Sent folder could not be read.")
+        return _("A person decides: the looks into the Sent folder prove nothing.")
     if account.when_unproven == "resend":
         if getattr(mail.campaign, "status", "") == "cancelled":
             return _("A person decides: its campaign is cancelled.")

@@ -40,7 +40,8 @@ def make_batch(**fields) -> Batch:
 
 def make_sent(campaign, account, count, age=timedelta(0)):
     """Mails that were sent this long ago, with their ledger rows."""
-    for mail in make_queue(campaign, "sent", count, account):
+    mails = make_queue(campaign, "sent", count, account)
+    for mail in mails:
         SendLog.objects.create(
             queued_email=mail,
             batch=make_batch(),
@@ -51,6 +52,7 @@ def make_sent(campaign, account, count, age=timedelta(0)):
             outcome="sent",
             duration=0.1,
         )
+    return mails
 
 
 def log(mail: QueuedEmail, outcome: str, account, scope: str = "recipient", **fields) -> SendLog:

@@ -14,7 +14,7 @@ from accounts import checking, imap, network
 from accounts.checking import Check
 from accounts.imap import MailboxFailure
 from accounts.models import SmtpAccount
-from accounts.sent_folder import find_folders, look_for
+from accounts.sent_folder import Found, find_folders, look_for
 from tests.smtp_fixtures import certificate_for
 
 SENT = b'* LIST (\\Sent) "/" "Sent"\r\n'
@@ -26,7 +26,7 @@ Answer = Callable[[bytes, bytes], bytes]  # from a command, without its tag, and
 def server(
     answer: Answer, greeting: bytes = b"* OK hi\r\n", tls: ssl.SSLContext | None = None
 ) -> Iterator[int]:
-    """Says so before each OK, in one conversation. An answer that begins with NO refuses instead."""
+    """Says so before each OK, in one conversation. An answer that begins with NO or BAD refuses instead."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def talk() -> None:
@@ -39,7 +39,9 @@ def server(
                 if command.startswith(b"EXAMINE"):
                     folder = command
                 said = answer(command, folder)
-                client.sendall(tag + b" " + said if said.startswith(b"NO") else said + tag + b" OK done\r\n")
+                client.sendall(
+                    tag + b" " + said if said.startswith((b"NO", b"BAD")) else said + tag + b" OK done\r\n"
+                )
                 if command == b"STARTTLS" and tls:
                     client = tls.wrap_socket(client, server_side=True)
                     lines = client.makefile("rb")
@@ -92,7 +94,7 @@ def test_a_folder_that_may_not_be_read_hides_no_copy_in_another():
 
     with server(answer) as port:
         looks = look_for(account_at(port), [ONE, TWO], deadline=20)
-        assert next(looks) == (TWO, True)
+        assert next(looks) == (TWO, Found.THERE)
         with pytest.raises(MailboxFailure):
             next(looks)  # nothing is known of the other
 
@@ -105,6 +107,60 @@ def test_one_mail_shown_twice_does_not_stand_for_another_that_is_not_shown():
 
     with server(answer) as port, pytest.raises(MailboxFailure, match="nobody knows whether it is the email"):
         list(look_for(account_at(port), [ONE], deadline=20))
+
+
+def test_a_mail_that_cant_be_told_from_others_keeps_nothing_from_being_known_of_them():
+    def answer(command: bytes, _: bytes) -> bytes:
+        if command.startswith(b"UID SEARCH") and b"one@" in command:
+            return b"* SEARCH 1\r\n"  # and shows nothing of it
+        return usual(command)
+
+    with server(answer) as port:
+        looks = look_for(account_at(port), [ONE, TWO], deadline=20)
+        assert next(looks) == (TWO, Found.UNPROVEN)
+        with pytest.raises(MailboxFailure, match="nobody knows whether it is the email"):
+            next(looks)
+
+
+GMAILS = (
+    b'* LIST () "/" "INBOX"\r\n* LIST () "/" "Sent"\r\n* LIST (\\Noselect) "/" "[Gmail]"\r\n'
+    b'* LIST (\\All) "/" "[Gmail]/All Mail"\r\n'
+)
+
+
+def test_gmails_sent_mail_may_be_hidden_and_a_label_named_sent_is_not_it():
+    def answer(command: bytes, folder: bytes) -> bytes:
+        if command.startswith(b"UID SEARCH"):
+            return b"* SEARCH 7\r\n" if b"All Mail" in folder else b"* SEARCH\r\n"
+        if command.startswith(b"UID FETCH"):
+            return mail_of(7, ONE)
+        return usual(command, folders=GMAILS, capabilities=b"X-GM-EXT-1")
+
+    with server(answer) as port:
+        assert dict(look_for(account_at(port), [ONE], deadline=20)) == {ONE: Found.THERE}
+
+
+def test_a_gmail_that_shows_neither_says_what_to_do():
+    listed = GMAILS.replace(b"\\All", b"\\Noselect")
+    with server(lambda command, _: usual(command, folders=listed, capabilities=b"X-GM-EXT-1")) as port:
+        account = account_at(port)
+        with pytest.raises(MailboxFailure, match="no Sent folder"):
+            find_folders(account, deadline=20)
+    account.imap_host = "imap.gmail.com"
+    assert "show it in Gmail's settings" in imap.explain(account, "no Sent folder")
+
+
+@pytest.mark.parametrize("does_know", [True, False])
+def test_the_special_use_is_asked_for_where_a_plain_list_does_not_tell_it(does_know):
+    plain = b'* LIST () "/" "Ausgang"\r\n* LIST () "/" "Sent"\r\n'
+
+    def answer(command: bytes, _: bytes) -> bytes:
+        if b"RETURN (SPECIAL-USE)" in command:
+            return plain.replace(b"()", b"(\\Sent)", 1) if does_know else b"BAD what?\r\n"
+        return usual(command, folders=plain, capabilities=b"LIST-EXTENDED SPECIAL-USE")
+
+    with server(answer) as port:
+        assert find_folders(account_at(port), deadline=20) == ["Ausgang", "Sent"][not does_know :]
 
 
 def test_a_marked_folder_whose_line_cant_be_read_is_not_passed_over():

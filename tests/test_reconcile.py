@@ -16,7 +16,7 @@ from sending.reconcile import look_now, reconcile
 from tests.cluster import wait_for
 from tests.factories import make_account, set_pace
 from tests.imap_fixtures import USER, imap_of
-from tests.queue_rows import make_batch, make_queue, queued
+from tests.queue_rows import make_batch, make_queue, make_sent, queued
 
 pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
@@ -38,6 +38,16 @@ def make_uncertain(account, age=MINUTE, count=1, campaign=None, **fields):
 
 def message(mail):
     return f"From: a@b.example\r\nMessage-ID: {mail.message_id}\r\n\r\nHello\r\n".encode()
+
+
+@pytest.fixture
+def resends(dovecot, account):
+    """The account sends again what is not there; its folder has a copy of what it sent before."""
+    (earlier,) = make_sent(queued("Earlier"), account, 1, age=30 * MINUTE)
+    dovecot.file_sent(USER, message(earlier))
+    account.when_unproven = "resend"
+    account.save()
+    return account
 
 
 def status(mail):
@@ -126,14 +136,12 @@ def test_looks_that_fail_end_some_day_and_then_a_person_decides(dovecot, account
     assert len(looks(mail)) == uncertain.MOST_FAILURES
     assert status(mail) == "uncertain"
     assert uncertain.tell([mail])[mail.pk].what_next == (
-        "A person decides: the Sent folder could not be read."
+        "A person decides: the looks into the Sent folder prove nothing."
     )
 
 
-def test_an_unproven_mail_is_sent_again_where_the_account_says_so_with_the_same_message_id_and_date(account):
-    account.when_unproven = "resend"
-    account.save()
-    (mail,) = make_uncertain(account, age=29 * MINUTE)
+def test_an_unproven_mail_is_sent_again_where_the_account_says_so_with_the_same_message_id_and_date(resends):
+    (mail,) = make_uncertain(resends, age=29 * MINUTE)
     reconcile()
     assert status(mail) == "uncertain"
     pass_time(2 * MINUTE)
@@ -143,7 +151,70 @@ def test_an_unproven_mail_is_sent_again_where_the_account_says_so_with_the_same_
     assert (again.message_id, again.dated_at, again.attempts) == (mail.message_id, mail.dated_at, 1)
     row = SendLog.objects.get(queued_email=mail)
     assert (row.phase, row.outcome) == ("resolution", "uncertain")
-    assert capacity.look([account.pk])[account.pk].used == 1  # it may have been accepted
+    assert capacity.look([resends.pk])[resends.pk].used == 1 + 1  # it may have been accepted
+
+
+class TestAFolderThatKeepsNoCopies:
+    """That a mail is not there proves nothing, where nothing is that was surely accepted."""
+
+    @pytest.fixture
+    def no_copies(self, account):
+        self.earlier = make_sent(queued("Earlier"), account, 3, age=30 * MINUTE)
+        account.when_unproven = "resend"
+        account.save()
+        return account
+
+    def test_nothing_is_sent_again_and_it_is_told_why(self, no_copies):
+        (mail,) = make_uncertain(no_copies, age=31 * MINUTE)
+        assert reconcile().resent == 0
+        assert status(mail) == "uncertain"
+        told = uncertain.tell([mail])[mail.pk]
+        assert "nor is any email that was surely accepted lately" in told.looked
+        assert told.what_next.startswith("Is looked for in the Sent folder")
+        assert "no copies are kept" in str(SentFolderLook.objects.get())
+
+    def test_it_is_decided_once_a_copy_shows_that_they_are_kept(self, dovecot, no_copies):
+        (mail,) = make_uncertain(no_copies, age=31 * MINUTE)
+        reconcile()
+        dovecot.file_sent(USER, message(self.earlier[0]))
+        assert reconcile().resent == 0  # not due yet
+        pass_time(6 * MINUTE)
+        assert reconcile().resent == 1
+        assert status(mail) == "pending"
+
+    def test_after_a_day_of_it_a_person_decides(self, no_copies):
+        (mail,) = make_uncertain(no_copies, age=timedelta(days=2))
+        SentFolderLook.objects.bulk_create(
+            SentFolderLook(queued_email=mail, batch=mail.batch, found=False, problem="No copies.")
+            for _ in range(uncertain.MOST_FAILURES)
+        )
+        assert uncertain.plans([mail.pk])[mail.pk].next == "hold"
+
+    def test_where_a_person_decides_anyway_it_takes_no_longer_than_usual(self, account):
+        make_sent(queued("Earlier"), account, 1, age=30 * MINUTE)
+        (mail,) = make_uncertain(account, age=31 * MINUTE)
+        reconcile()
+        told = uncertain.tell([mail])[mail.pk]
+        assert told.what_next == "A person decides."
+        assert "nor is any email that was surely accepted lately" in told.looked
+
+    def test_the_rule_of_an_account_that_changes_finds_no_proof_in_earlier_looks(self, account):
+        (mail,) = make_uncertain(account, age=31 * MINUTE)
+        reconcile()
+        account.when_unproven = "resend"
+        account.save()
+        assert reconcile().resent == 0
+        assert uncertain.plans([mail.pk])[mail.pk].next == "look"
+
+    def test_copies_of_mail_that_was_sent_long_ago_or_a_moment_ago_show_nothing(self, dovecot, account):
+        account.when_unproven = "resend"
+        account.save()
+        for age in (timedelta(days=3), MINUTE / 2):
+            (sent,) = make_sent(queued(str(age)), account, 1, age)
+            dovecot.file_sent(USER, message(sent))
+        (mail,) = make_uncertain(account, age=31 * MINUTE)
+        assert reconcile().resent == 0
+        assert "no email was surely accepted lately" in uncertain.tell([mail])[mail.pk].looked
 
 
 def test_without_an_imap_host_the_rule_holds_after_the_time_of_the_last_look():
@@ -160,11 +231,9 @@ def test_without_an_imap_host_the_rule_holds_after_the_time_of_the_last_look():
     assert SentFolderLook.objects.count() == 0
 
 
-def test_a_mail_of_a_cancelled_campaign_is_not_sent_again_but_counts_when_it_is_found(dovecot, account):
-    account.when_unproven = "resend"
-    account.save()
+def test_a_mail_of_a_cancelled_campaign_is_not_sent_again_but_counts_when_it_is_found(dovecot, resends):
     campaign = queued()
-    there, missing = make_uncertain(account, age=31 * MINUTE, count=2, campaign=campaign)
+    there, missing = make_uncertain(resends, age=31 * MINUTE, count=2, campaign=campaign)
     dovecot.file_sent(USER, message(there))
     cancel_campaign(campaign)
     reconcile()
@@ -175,22 +244,19 @@ def test_a_mail_of_a_cancelled_campaign_is_not_sent_again_but_counts_when_it_is_
     )
 
 
-def test_a_mail_that_breaks_the_connection_each_time_is_not_sent_for_ever(account):
-    account.when_unproven = "resend"
-    account.save()
-    (mail,) = make_uncertain(account, age=31 * MINUTE, attempts=Pacing.load().max_retries + 1)
+def test_a_mail_that_breaks_the_connection_each_time_is_not_sent_for_ever(resends):
+    (mail,) = make_uncertain(resends, age=31 * MINUTE, attempts=Pacing.load().max_retries + 1)
     assert reconcile().resent == 0
     assert status(mail) == "uncertain"
 
 
-def test_uncertain_again_in_another_batch_is_looked_for_anew(dovecot, account):
-    account.when_unproven = "resend"
-    account.save()
-    (mail,) = make_uncertain(account, age=31 * MINUTE)
+def test_uncertain_again_in_another_batch_is_looked_for_anew(dovecot, resends):
+    (mail,) = make_uncertain(resends, age=31 * MINUTE)
     first = mail.batch_id
     reconcile()
     second = make_batch(started=Now(), token="0" * 32, finished=Now())
-    QueuedEmail.objects.update(status="uncertain", account=account, batch=second, position=0, attempts=2)
+    again = QueuedEmail.objects.filter(pk=mail.pk)
+    again.update(status="uncertain", account=resends, batch=second, position=0, attempts=2)
     assert uncertain.plans([mail.pk])[mail.pk].looks == 0  # those of the first time tell nothing of this one
     # Whoever decided over the first time is too late now.
     assert actions.resolve_as_found({mail.pk: first}) == 0
@@ -200,7 +266,7 @@ def test_uncertain_again_in_another_batch_is_looked_for_anew(dovecot, account):
     pass_time(MINUTE)
     reconcile()
     assert status(mail) == "sent"
-    assert list(SendLog.objects.order_by("id").values_list("batch", "outcome")) == [
+    assert list(SendLog.objects.filter(queued_email=mail).order_by("id").values_list("batch", "outcome")) == [
         (first, "uncertain"), (second.pk, "sent"),
     ]  # fmt: skip
 
@@ -241,12 +307,10 @@ def test_the_late_truth_that_comes_first_leaves_nothing_to_look_for(dovecot, acc
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_at_once_settle_each_mail_once(dovecot, account):
-    mails = make_uncertain(account, age=31 * MINUTE, count=20)
+def test_two_at_once_settle_each_mail_once(dovecot, resends):
+    mails = make_uncertain(resends, age=31 * MINUTE, count=20)
     for mail in mails[::2]:
         dovecot.file_sent(USER, message(mail))
-    account.when_unproven = "resend"
-    account.save()
     start, done = Barrier(4), []
 
     def run():
@@ -264,7 +328,7 @@ def test_two_at_once_settle_each_mail_once(dovecot, account):
     assert sum(one.found for one in done) == sum(one.resent for one in done) == 10
     assert {status(mail) for mail in mails[::2]} == {"sent"}
     assert {status(mail) for mail in mails[1::2]} == {"pending"}
-    assert SendLog.objects.count() == 20
+    assert SendLog.objects.count() == 20 + 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -292,10 +356,8 @@ def test_who_settles_locks_the_batch_before_the_mail_as_the_late_truth_does(acco
     assert status(mail) == "sent"
 
 
-def test_looking_now_counts_as_no_step_and_sends_nothing_again(dovecot, account):
-    account.when_unproven = "resend"
-    account.save()
-    there, missing = make_uncertain(account, age=timedelta(seconds=10), count=2)
+def test_looking_now_counts_as_no_step_and_sends_nothing_again(dovecot, resends):
+    there, missing = make_uncertain(resends, age=timedelta(seconds=10), count=2)
     dovecot.file_sent(USER, message(there))
     done = look_now([there.pk, missing.pk])
     assert (done.found, done.not_there, done.resent) == (1, 1, 0)
@@ -320,7 +382,9 @@ def test_a_real_cluster_does_it_by_itself(dovecot, account, start_cluster):
     assert SentFolderLook.objects.get().found
 
 
-def test_it_is_told_in_words_what_is_known_and_what_is_next(account):
+def test_it_is_told_in_words_what_is_known_and_what_is_next(dovecot, account):
+    (earlier,) = make_sent(queued("Earlier"), account, 1, age=30 * MINUTE)
+    dovecot.file_sent(USER, message(earlier))
     (mail,) = make_uncertain(account, age=timedelta(seconds=10), last_reply="The connection was lost.")
     told = uncertain.tell([mail])[mail.pk]
     assert (told.phase, told.last_word, told.looked) == (

@@ -11,7 +11,7 @@ from accounts.checking import check_account
 from accounts.imap import MailboxFailure, explain
 from accounts.models import SmtpAccount
 from accounts.presets import PRESETS
-from accounts.sent_folder import find_folders, look_for
+from accounts.sent_folder import Found, find_folders, look_for
 from config.chaos.dovecot import Dovecot
 from config.demo.smtp_server import LocalSmtpServer
 from tests.factories import make_account
@@ -29,7 +29,8 @@ def copy(message_id: str = ID, header: str = "Message-ID") -> bytes:
 
 
 def is_there(account: SmtpAccount, *message_ids: str) -> list[bool]:
-    return [found for _, found in look_for(account, message_ids or (ID,), deadline=20)]
+    found = dict(look_for(account, message_ids or (ID,), deadline=20))
+    return [found[message_id] is Found.THERE for message_id in message_ids or (ID,)]
 
 
 def failure(account: SmtpAccount) -> str:

@@ -28,7 +28,14 @@ class SentFolderLook(models.Model):
     found = models.BooleanField(
         _lazy("found"), null=True, help_text=_lazy("Empty: the folder could not be read.")
     )
-    problem = models.CharField(_lazy("problem"), max_length=500, blank=True, default="", db_default="")
+    problem = models.CharField(
+        _lazy("problem"),
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_lazy("Why it could not be read, or why that the mail is not there proves nothing."),
+    )
 
     class Meta:
         verbose_name = _lazy("look in the Sent folder")
@@ -36,7 +43,9 @@ class SentFolderLook(models.Model):
         ordering = ["id"]
         constraints = [
             models.CheckConstraint(
-                condition=(Q(found__isnull=True) & ~Q(problem="")) | Q(found__isnull=False, problem=""),
+                condition=(Q(found__isnull=True) & ~Q(problem=""))
+                | Q(found=True, problem="")
+                | Q(found=False),
                 name="sending_sentfolderlook_found_or_problem",
             ),
         ]
@@ -45,6 +54,6 @@ class SentFolderLook(models.Model):
         ]
 
     def __str__(self) -> str:
-        if self.found is None:
+        if self.problem:
             return self.problem
         return _("There: it was accepted.") if self.found else _("Not there.")
