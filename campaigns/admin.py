@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.columns import moment_column
+from accounts.fresh_form import FreshForm
 from accounts.words import number
 from campaigns import (
     actions,
@@ -50,6 +51,7 @@ class CampaignAdmin(Moving, overview.Overview, PlainDeletion):
     """What can be changed when: the lists while it is a draft (its recipients are queued then), the
     message while it is a draft or paused, accounts and start time until it is cancelled."""
 
+    form = FreshForm
     list_display = ["name", "state", "how_far", "to_lists", "was_queued"]
     list_filter = [overview.StateFilter, "lists"]
     search_fields = ["name", "subject"]

@@ -12,13 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST
 
+from accounts.fresh_form import FreshForm
 from sending import actions, pacing_outlook
 from sending.models import Pacing
 
 TIME = forms.TimeInput(format="%H:%M", attrs={"size": 8})
 
 
-class PacingForm(forms.ModelForm):
+class PacingForm(FreshForm):
     """All knobs, with their bounds."""
 
     class Meta:
