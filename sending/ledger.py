@@ -89,7 +89,7 @@ SELECT %(mail)s, %(batch)s, %(account)s, {at},
 STOPPED = """
 ARRAY(SELECT id FROM unnest(%(campaigns)s::bigint[], %(campaign_versions)s::text[]) known(id, version)
       JOIN {campaign} campaign USING (id)
-      WHERE campaign.status <> 'sending' OR campaign.xmin::text <> version),
+      WHERE campaign.status <> 'sending' OR campaign.scheduled_at > now() OR campaign.xmin::text <> version),
 ARRAY(SELECT id FROM unnest(%(accounts)s::bigint[], %(account_versions)s::text[]) known(id, version)
       JOIN accounts_smtpaccount account USING (id)
       WHERE NOT is_enabled OR pause_reason <> '' AND (paused_until IS NULL OR paused_until > now())

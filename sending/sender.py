@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import timeouts
-from accounts.clock import steady_time
+from accounts.clock import database_now, steady_time
 from accounts.connection import SmtpConnection, SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
@@ -92,9 +93,11 @@ class _Sender:
 
     def send(self) -> bool:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
+        if self.pacing.window.opens_at(timezone.localtime(database_now())):
+            return True  # it closed since the claim: no batch begins any more
+        letters = compose(self.mails)  # may take a while: who stopped what is asked after it
         self.effects.heed(ledger.stopped(self.hold))
         self.effects.heed_limits()
-        letters = compose(self.mails)
         if self.spacing.longest and not self._renew_lease():  # the first mail may have to wait, too
             return False
         try:
@@ -161,8 +164,10 @@ class _Sender:
         if stopped is None:
             return False
         self.effects.heed(stopped)
-        if steady_time() - asked >= LONG_WAIT and not self._renew_lease():  # the next mail needs all of it
-            return False
+        if steady_time() - asked >= LONG_WAIT:  # it had to wait: its answer is old, and so is the lease
+            if not self._renew_lease():
+                return False
+            self.effects.heed(ledger.stopped(self.hold))
         return self.effects.is_ours
 
     def _attempt(self, mail: QueuedEmail, letter: Letter | ComposeError) -> Attempt:

@@ -13,10 +13,11 @@ from accounts.clock import database_now
 from sending import forecast, health, knobs
 from sending.dispatch import dispatch
 from sending.models import Pacing, QueuedEmail
+from sending.sender import send_batch
 from sending.status import queue_status
 from sending.whereabouts import tell
 from sending.window import ALWAYS, MIDNIGHT, MONDAY_TO_FRIDAY, Window
-from tests.batches import queue
+from tests.batches import accounts_at, claim, queue
 from tests.factories import make_account, set_pace
 from tests.queue_rows import beat
 from tests.staff import log_in, page
@@ -163,3 +164,16 @@ def test_it_is_set_in_the_shell_and_in_the_admin(capsys):
     client.post(page("sending_pacing_change", 1), fields)
     assert Pacing.load().window == Window(time(9))
     assert "to 24:00" in call_command("set_pacing")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_batch_that_waited_for_its_worker_does_not_begin_once_it_is_closed(smtp_server):
+    set_pace()
+    accounts_at(smtp_server)
+    queue(3)
+    batch = claim()
+    opens = (database_now().astimezone(BERLIN).hour + 3) % 23
+    Pacing.objects.update(window_opens=time(opens), window_closes=time(opens, 30))
+    send_batch(batch.pk)
+    assert not smtp_server.received
+    assert set(QueuedEmail.objects.values_list("status", "attempts")) == {("pending", 0)}

@@ -1,5 +1,7 @@
 """Who stops a campaign or an account stops a batch that has begun before its next mail."""
 
+import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,8 +15,10 @@ from django.utils import timezone
 from accounts.actions import pause_account
 from accounts.models import SmtpAccount
 from campaigns import actions
-from sending import ledger, settle, suppression
+from campaigns.models import Campaign
+from sending import ledger, sender, settle, suppression
 from sending.actions import cancel_leftovers
+from sending.composer import compose
 from sending.models import Batch, QueuedEmail, SendLog
 from sending.sender import LONG_WAIT, send_batch
 from tests.batches import LONG_AGO, accounts_at, claim, people, queue, received, send, send_next, states
@@ -49,6 +53,8 @@ def meanwhile(smtp_server):
 
 AHEAD = timezone.now().replace(year=2120)
 CAMPAIGN = "UPDATE campaigns_campaign SET status = '{}'"
+SUPPRESS = """INSERT INTO sending_suppression (email, reason, source)
+              VALUES ('person3@example.com', 'manual', '')"""
 ACCOUNT = "UPDATE accounts_smtpaccount SET {} WHERE name = 'one'"
 
 
@@ -95,6 +101,70 @@ def test_a_campaign_paused_before_its_batch_began_sends_nothing(smtp_server):
     send_batch(batch.pk)
     assert states() == ["pending"] * 4
     assert not smtp_server.received
+
+
+def test_a_start_time_that_was_set_before_its_batch_began_holds(smtp_server):
+    campaign = queue(4)
+    batch = claim()
+    Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=AHEAD)
+    send_batch(batch.pk)
+    assert states() == ["pending"] * 4
+    assert not smtp_server.received
+
+
+def test_who_stops_it_while_its_letters_are_composed_stops_it(smtp_server, monkeypatch):
+    queue(4)
+    batch = claim()
+
+    def compose_slowly(mails):
+        Campaign.objects.update(status="paused")
+        return compose(mails)
+
+    monkeypatch.setattr(sender, "compose", compose_slowly)
+    send_batch(batch.pk)
+    assert states() == ["pending"] * 4
+    assert not smtp_server.received
+
+
+@pytest.mark.parametrize(
+    ("stop", "sent"),
+    [
+        (CAMPAIGN.format("paused"), people(1, 2)),
+        (SUPPRESS, people(1, 2, 4)),
+        ("UPDATE accounts_smtpaccount SET daily_limit = 1", people(1, 2)),
+    ],
+)
+def test_who_stops_it_while_a_mail_waits_to_be_recorded_stops_the_next(smtp_server, monkeypatch, stop, sent):
+    """The statement that records it tells who was stopped as of its beginning, and may wait for a lock."""
+    monkeypatch.setattr(sender, "LONG_WAIT", 0.2)
+    queue(4)
+    batch = claim()
+    parameters = connection.get_connection_params() | {"cursor_factory": None}
+    locked = threading.Event()
+
+    def meanwhile():
+        with (
+            psycopg.connect(**parameters) as holder,
+            psycopg.connect(**parameters, autocommit=True) as person,
+        ):
+            holder.execute("SELECT 1 FROM sending_batch WHERE id = %s FOR UPDATE", [batch.pk])
+            locked.set()
+            waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            wait_for(lambda: person.execute(waits).fetchone(), timeout=20, what="the record to wait")
+            person.execute(stop)
+            time.sleep(0.3)  # longer than LONG_WAIT
+
+    helper = threading.Thread(target=meanwhile)
+
+    def script(phase, login, rcpt):
+        if (phase, rcpt) == ("dot", "person2@example.com"):
+            helper.start()
+            locked.wait(20)
+
+    smtp_server.script = script
+    send_batch(batch.pk)
+    helper.join()
+    assert received(smtp_server) == sent
 
 
 def test_one_campaign_that_is_paused_does_not_stop_another_in_the_same_batch(smtp_server, meanwhile):
