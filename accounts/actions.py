@@ -26,6 +26,7 @@ class Refused(Exception):
     """The action can't be done; the text says why and what to do."""
 
 
+@transaction.atomic
 def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
     """Adds an account; fields are those of SmtpAccount, password is plain text.
 
@@ -49,12 +50,14 @@ def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
 def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -> SmtpAccount:
     """Changes the given fields of SmtpAccount, and the password (plain text) where there is one.
 
-    A new provider without a new host brings its own host, port and security. Raises ValidationError
-    as add_account does; nothing is changed then.
+    A new provider without a new host brings its own host, port and security, and without a new IMAP host
+    its own. Raises ValidationError as add_account does; nothing is changed then.
     """
     current = SmtpAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
     if PRESETS.get(fields.get("provider", "")) and "host" not in fields:
         current.host = ""
+    if fields.get("provider", current.provider) != current.provider:
+        fields = {**brought_by(fields["provider"], current), **fields}
     for name, value in fields.items():
         setattr(current, name, value)
     current.fill_in_preset()
@@ -66,6 +69,20 @@ def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -
     current.save()
     logger.info("Account %s changed: %s", current.pk, ", ".join([*fields, *(["password"] * bool(password))]))
     return current
+
+
+def brought_by(provider: str, account: SmtpAccount) -> dict[str, Any]:
+    """What a new provider brings beside its host: where its Sent folder is read, and its limit a minute.
+
+    The old one's would have the new password tried there. {} for a provider without a preset.
+    """
+    preset = PRESETS.get(provider)
+    if preset is None:
+        return {}
+    minute_limit = account.minute_limit or preset.minute_limit
+    return {
+        "imap_host": preset.imap_host, "imap_port": None, "imap_security": "", "minute_limit": minute_limit,
+    }  # fmt: skip
 
 
 def remove_account(account: SmtpAccount) -> None:

@@ -87,6 +87,8 @@ class Cause:
 
 CHECK_PORTS = _("Usual are port 587 with STARTTLS, and port 465 with TLS from the start.")
 SPEAKS_TLS = "It speaks TLS from the start"
+# A log-in that is refused in these words may be taken later: as sending.common_rules has it.
+FOR_A_WHILE = "(too many (?!bad auth)|try again later|temporar|generic failure|throttl)"
 TLS_TIMEOUT = 5  # seconds for that question
 CAUSES = (
     Cause(r"^connect .*name is not known", _("There is no host “{host}”."),
@@ -147,7 +149,7 @@ CAUSES = (
             "server: Batchwise does not speak OAuth2.")),
     Cause(r"^auth .*: 535 5\.7\.139 ", _("Microsoft 365 has turned SMTP AUTH off for this mailbox."),
           _("Ask the administrator to allow SMTP AUTH for it.")),
-    Cause(r"^auth .*: (454|421|45\d) ", _("{host} takes no log-in just now: {text}"),
+    Cause(r"^auth .*: (4\d\d |5.*" + FOR_A_WHILE + ")", _("{host} takes no log-in just now: {text}"),
           _("Too many log-ins in a short time are the usual cause. Wait an hour, then check again.")),
     Cause(r"^auth .*: 5\d\d ", _("{host} does not accept user name “{username}” with this password."),
           _("Enter the right ones. {how_to}")),
@@ -266,4 +268,6 @@ def explain(account: SmtpAccount, failure: SmtpFailure) -> Check:
     }
     problem, cure = (str(said).format(**words).strip() for said in (cause.problem, cause.cure))
     is_refused = failure.phase == Phase.AUTH and failure.code is not None and failure.code >= 500
+    if re.search(FOR_A_WHILE, failure.text, re.IGNORECASE):
+        is_refused = False
     return Check(False, failure.phase, problem, cure, is_refused=is_refused)

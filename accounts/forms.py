@@ -7,7 +7,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
-from accounts.actions import tidy_password
+from accounts.actions import brought_by, tidy_password
+from accounts.fresh_form import FreshForm
 from accounts.models import SmtpAccount
 from accounts.presets import PRESETS, Provider, Security, provider_for_host
 from accounts.words import number
@@ -20,7 +21,7 @@ LIMITS = (
 TLS_CHOICES = [("", _lazy("The usual")), *Security.choices]
 
 
-class SmtpAccountForm(forms.ModelForm):
+class SmtpAccountForm(FreshForm):
     """The password goes in and never comes out; what the provider tells may be left empty."""
 
     security = forms.ChoiceField(required=False, choices=TLS_CHOICES)
@@ -100,7 +101,10 @@ class SmtpAccountForm(forms.ModelForm):
         return {field.name: getattr(self.instance, field.attname) for field in fields}
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
+        cleaned = super().clean()
+        if self.instance.pk and "provider" in self.changed_data:
+            new = brought_by(cleaned.get("provider", ""), self.instance)
+            cleaned |= {name: value for name, value in new.items() if name not in self.changed_data}
         if self.has_error("host", "required"):  # the account itself says more about it
             del self.errors["host"]
             cleaned["host"] = ""

@@ -3,7 +3,7 @@ import re
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import connection, models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,6 +27,7 @@ from accounts.presets import (
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
 
+LOCK = 0x6D626F78  # "mbox": Postgres' advisory lock of those who give an account a mailbox
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
 
 
@@ -160,8 +161,9 @@ class SmtpAccount(Limits):
             "username": self._text_problem("username") or self._login_problem() or self._mailbox_problem(),
             "security": self._security_problem(),
             **self.limit_errors(),
-            "imap_host": self._imap_host_problem() or self._sent_folder_problem(),
+            "imap_host": self._imap_host_problem(),
             "imap_security": self._imap_security_problem(),
+            "when_unproven": self._sent_folder_problem(),
         }
         if errors := {field: problem for field, problem in errors.items() if problem}:
             raise ValidationError(errors)
@@ -205,6 +207,9 @@ class SmtpAccount(Limits):
             return problem
         if not (mailbox and self.is_enabled):
             return ""
+        if connection.in_atomic_block:  # else two people at once would not see each other's
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         for other in SmtpAccount.objects.exclude(pk=self.pk):
             if mailbox_of(other.provider, other.username) != mailbox:
                 continue
@@ -228,15 +233,16 @@ class SmtpAccount(Limits):
         return text % {"username": before.username}
 
     def _sent_folder_problem(self) -> str:
+        """In another mailbox than it was filed in an uncertain mail is missing, and would be sent again."""
         before = self._stored()
         if before is None or not before.imap_host or self.when_unproven != WhenUnproven.RESEND:
             return ""
-        stays = (before.imap_host, before.username) == (self.imap_host, self.username)
-        if stays or not is_looked_into(before):
+        same = ("when_unproven", "imap_host", "imap_port", "username")
+        if all(getattr(before, name) == getattr(self, name) for name in same) or not is_looked_into(before):
             return ""
         return _(
-            "Uncertain email is still looked for in the old mailbox, and would be sent again since it is not "
-            "in the new one: choose “Wait for a person to decide” first."
+            "Some of its email is uncertain, and would be sent again where it is not in this mailbox: choose "
+            "“Wait for a person to decide” until it is decided (Uncertain emails)."
         )
 
     def _stored(self) -> "SmtpAccount | None":
@@ -275,7 +281,7 @@ class SmtpAccount(Limits):
 
 def _host(name: str) -> str:
     """As name servers and certificates have it; as it is where that can't be."""
-    name = name.strip().lower()
+    name = name.strip().lower().rstrip(".")
     try:
         return ascii_domain(name)
     except ValueError:

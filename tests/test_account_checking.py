@@ -15,6 +15,8 @@ from accounts.connection import SmtpFailure
 from accounts.models import SmtpAccount
 from accounts.phases import Phase
 from config.demo.smtp_server import Action, LocalSmtpServer
+from sending.judge import judge
+from sending.replies import Pause
 from tests.factories import make_account
 from tests.odd_server import GREETING, odd_server, says
 
@@ -338,6 +340,19 @@ def test_an_account_whose_log_in_is_refused_rests_until_a_check_works():
         assert check_account(account).resumed
     account.refresh_from_db()
     assert not account.is_paused
+
+
+@pytest.mark.parametrize("said", ["too many requests, try again later", "generic failure"])
+def test_an_account_whose_log_in_is_refused_for_a_while_only_goes_on_as_it_was(
+    smtp_server, smtp_script, said
+):
+    account = make_account(port=smtp_server.port, username="one", password="two")
+    smtp_script.answers["auth"] = f"535 5.7.3 Authentication unsuccessful, {said}"
+    found = check_account(account)
+    assert "takes no log-in just now" in found.problem
+    account.refresh_from_db()
+    assert not account.pause_reason
+    assert judge("auth", 535, "5.7.3", said).pause == Pause.SHORTLY
 
 
 def test_a_refusal_of_a_password_that_was_changed_meanwhile_pauses_nothing():

@@ -1,15 +1,19 @@
 """A provider counts per mailbox: no two accounts send through the same one, however it is spelt."""
 
 from datetime import timedelta
+from threading import Thread
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.actions import add_account, change_account
 from accounts.models import SmtpAccount
 from sending.models import Batch, QueuedEmail
+from tests.cluster import wait_for
 from tests.queue_rows import make_queue, make_sent, queued
+from tests.staff_page import Page
 
 pytestmark = pytest.mark.django_db
 
@@ -123,7 +127,10 @@ class TestAMailboxThatHasSent:
 class TestAMailboxInWhichUncertainMailIsLookedFor:
     """In another mailbox it is missing, and would be sent again."""
 
-    MOVES = ({"imap_host": "imap.other.example"}, {"imap_host": ""}, {"username": "two"})
+    MOVES = (
+        {"imap_host": "imap.other.example"}, {"imap_host": ""}, {"imap_port": 143}, {"username": "two"},
+        {"provider": "workspace", "password": "p" * 16},
+    )  # fmt: skip
 
     @pytest.fixture
     def account(self):
@@ -135,12 +142,62 @@ class TestAMailboxInWhichUncertainMailIsLookedFor:
 
     @pytest.mark.parametrize("move", MOVES)
     def test_it_is_not_left_while_it_decides_what_is_sent_again(self, account, move):
-        with pytest.raises(ValidationError, match="choose “Wait for a person to decide” first"):
+        with pytest.raises(ValidationError, match="choose “Wait for a person to decide” until"):
             change_account(account, **move)
         change_account(account, name="Renamed")
-        change_account(account, when_unproven="hold", **move)
+        moved = change_account(account, when_unproven="hold", **move)
+        if moved.imap_host:  # else no look has decided anything
+            with pytest.raises(ValidationError, match="choose “Wait for a person to decide” until"):
+                change_account(account, when_unproven="resend")
 
     @pytest.mark.parametrize("move", MOVES)
     def test_it_may_be_left_once_nothing_is_uncertain(self, account, move):
         QueuedEmail.objects.update(status="cancelled", finished_at=timezone.now())
         change_account(account, **move)
+
+
+def test_a_new_provider_brings_its_own_mailbox_and_limit_a_minute():
+    account = add("custom", "one", host="smtp.relay.example", imap_host="imap.relay.example")
+    moved = change_account(account, provider="workspace", password="p" * 16)
+    assert (moved.host, moved.imap_host, moved.imap_port) == ("smtp.gmail.com", "imap.gmail.com", 993)
+    moved = change_account(moved, provider="microsoft365", password="new")
+    assert (moved.host, moved.imap_host, moved.minute_limit) == ("smtp.office365.com", "", 30)
+    moved = change_account(moved, provider="workspace", password="p" * 16, imap_host="imap.own.example")
+    assert moved.imap_host == "imap.own.example"
+
+
+def test_so_it_does_on_its_page(admin_client):
+    account = add("custom", "one", host="smtp.relay.example", imap_host="imap.relay.example")
+    page = Page(admin_client, "accounts_smtpaccount", account.pk)
+    page.save(provider="workspace", host="", new_password="p" * 16)
+    account.refresh_from_db()
+    assert (account.host, account.imap_host, account.password.reveal()) == (
+        "smtp.gmail.com", "imap.gmail.com", "p" * 16
+    )  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_at_once_do_not_give_it_to_two_accounts():
+    refused = []
+
+    def add_another():
+        try:
+            add("gmail", "anna@gmail.com", "another@sender.example")
+        except ValidationError as error:
+            refused.append(str(error))
+        finally:
+            connection.close()
+
+    def waits():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")
+            return cursor.fetchone()
+
+    other = Thread(target=add_another)
+    with transaction.atomic():
+        add("gmail", "anna@gmail.com")
+        other.start()
+        wait_for(waits, timeout=10, what="the other one to wait")
+    other.join()
+    assert "logs in to this mailbox, too" in refused[0]
+    assert SmtpAccount.objects.count() == 1
