@@ -44,7 +44,7 @@ words: install ## what is there to translate into LOCALE=de, and what is transla
 	@if [ -z "$(LOCALE)" ]; then echo "Say which language: make words LOCALE=de" >&2; exit 2; fi
 	@mkdir -p locale
 	@$(OWN) BATCHWISE_VAR=var/test; code=0; $(BIN)/python manage.py makemessages --locale $(LOCALE) && \
-		$(BIN)/python manage.py compilemessages --locale $(LOCALE) || code=$$?; $(STOP); exit $$code
+		$(BIN)/python manage.py compilemessages --locale $(LOCALE) --ignore .venv || code=$$?; $(STOP); exit $$code
 
 lint: install ## format, lint, types, room borders, migrations, deployment checks
 	$(BIN)/ruff check .

@@ -134,13 +134,16 @@ def pause_account(
         accounts = accounts.exclude(~Q(pause_reason="") & longer)
     if not accounts.update(pause_reason=shown[:LONGEST_REASON], paused_until=ends, pause_phase=phase):
         return
-    logger.warning("Account %s paused (%s): %s", account_id, until or "until resumed by hand", reason)
+    logger.warning("Account %s paused (%s): %s", account_id, until or "until it is mended", reason)
 
 
-def resume_account(account_id: int, by: str = "") -> None:
-    """Lets the account send again. by: who says so, for the history of its pauses."""
-    _end_pause(SmtpAccount.objects.filter(pk=account_id), account_id, AccountPause.How.RESUMED, by)
+def resume_account(account_id: int, by: str = "") -> bool:
+    """Lets the account send again; returns whether it was paused. by: who says so, for its history."""
+    paused = SmtpAccount.objects.filter(pk=account_id).exclude(pause_reason="")
+    if not _end_pause(paused, account_id, AccountPause.How.RESUMED, by):
+        return False
     logger.info("Account %s resumed", account_id)
+    return True
 
 
 def pause_refused_account(account: SmtpAccount, reason: str) -> bool:

@@ -34,13 +34,14 @@ def guard(instance: SmtpAccount, **_kwargs: Any) -> None:
 
 def _protected(account: SmtpAccount) -> list[str]:
     """Asks whether there are such rows and reads none of them: there may be millions."""
-    return [
-        _("Its %(rows)s are kept: disable it instead.")
-        % {"rows": relation.related_model._meta.verbose_name_plural}
+    kept = [
+        str(relation.related_model._meta.verbose_name_plural)
         for relation in SmtpAccount._meta.related_objects
         if relation.on_delete is PROTECT
         and relation.related_model._base_manager.filter(**{relation.field.name: account}).exists()
     ]
+    told = {"rows": ", ".join(kept)}
+    return [_("What it did is kept (%(rows)s): disable it instead.") % told] if kept else []
 
 
 def _reasons_above(account: SmtpAccount) -> list[str]:

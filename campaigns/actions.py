@@ -130,15 +130,26 @@ def told_cancelled(campaign: Campaign, count: int) -> str:
         count,
     )
     told %= {"campaign": campaign, "count": number(count)}
-    begun = QueuedEmail.objects.filter(campaign=campaign, status=QueuedEmail.Status.SENDING).count()
-    if not begun:
-        return told
+    status, its = QueuedEmail.Status, QueuedEmail.objects.filter(campaign=campaign)
+    if begun := its.filter(status=status.SENDING).count():
+        told = f"{told}; {_told_begun(begun)}"
+    if uncertain := its.filter(status=status.UNCERTAIN).count():
+        more = ngettext(
+            "%(count)s is uncertain, so a person decides (see Uncertain emails)",
+            "%(count)s are uncertain, so a person decides (see Uncertain emails)",
+            uncertain,
+        )
+        told = f"{told}; {more % {'count': number(uncertain)}}"
+    return told
+
+
+def _told_begun(count: int) -> str:
     more = ngettext(
         "%(count)s more is in a batch: if it is not out by now, it is cancelled within a minute",
         "%(count)s more are in a batch: those not out by now are cancelled within a minute",
-        begun,
+        count,
     )
-    return f"{told}; {more % {'count': number(begun)}}"
+    return more % {"count": number(count)}
 
 
 @transaction.atomic

@@ -38,8 +38,8 @@ def last_sign() -> Heartbeat | None:
     return beats.exclude(job="send_batch", outcome__startswith="failed").order_by("-at").first()
 
 
-def silent_batches(now: datetime) -> list[datetime]:
-    """Until when the leases last of batches whose workers have told nothing for a third of theirs."""
+def silent_batches(now: datetime) -> dict[int, datetime]:
+    """Batches whose workers have told nothing for a third of their leases, by id, and when these end."""
     soon = now + timedelta(seconds=settings.BATCH_LEASE * 2 / 3)
     silent = Batch.objects.filter(finished=None, started__isnull=False, lease__lt=soon)
-    return list(silent.values_list("lease", flat=True))
+    return dict(silent.values_list("pk", "lease"))

@@ -11,19 +11,29 @@ CAMPAIGN_COLUMNS = (
 ACCOUNT_COLUMNS = ("name", "email", "used", "limit", "left", "state", "next_free_at")
 STATES = CAMPAIGN_COLUMNS[2:]
 RUNS = "Sending is running."
+FAILS = "Sending fails: its last look at the queue failed, and the log says more."
+STUCK = "Sending is stuck: mail is due, and nothing moves; the log says more."
 RUNS_NOT = "Sending is not running: see to manage.py watchdog, and its log."
 
 
 def as_text(status: dict[str, Any]) -> str:
     """What `queue_status` prints without --json; status is what sending.status.queue_status returns."""
     parts = [
-        RUNS if status["alive"] else RUNS_NOT,
+        _lead(status),
         "  ".join(f"{state}: {number(status[state])}" for state in STATES),
         status["waiting"],
         _section("Campaigns", CAMPAIGN_COLUMNS, status["campaigns"], "waiting"),
         _section("Accounts", ACCOUNT_COLUMNS, status["accounts"], "pause_reason"),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _lead(status: dict[str, Any]) -> str:
+    if status["failing"]:
+        return FAILS
+    if not status["alive"]:
+        return RUNS_NOT
+    return STUCK if status["stuck"] else RUNS
 
 
 def _section(title: str, columns: Sequence[str], rows: list[dict[str, Any]], note: str) -> str:

@@ -31,7 +31,7 @@ def retry_due() -> int:
         own = {account.pk for account in campaign.accounts.all()} or set(left)
         moved += _move(campaign.pk, sum(n for pk, n in left.items() if pk in own))
     if moved:
-        logger.info("Retried %s failed emails", moved)
+        logger.info("Due for their retry and back in the queue: %s", moved)
     return moved
 
 

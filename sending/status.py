@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.clock import database_now
 from accounts.models import SmtpAccount
-from sending import capacity, life_signs, uncertain, waiting
+from sending import capacity, health, life_signs, uncertain, waiting
 from sending.campaign import ORDER, campaign_model
 from sending.models import Batch, Pacing, QueuedEmail, Tally
 from sending.uncertain import Expected, Next
@@ -36,29 +36,33 @@ class _Seen:
     accounts: dict[int, dict[str, Any]]
     retries: dict[int, datetime]
     uncertain: dict[int, dict[str, Expected]]
-    silent: list[datetime]
+    silent: dict[int, datetime]
+    silent_campaigns: set[int]  # that have mails in those
 
 
 def queue_status() -> dict[str, Any]:
     """Everything that the shell contract's `queue_status --json` prints; times are aware datetimes.
 
     {state: count for each state, "campaigns": [...], "accounts": [...], "alive": bool, "waiting": why
-    mail waits, in one sentence, or ""}. Campaigns stand in the order in which they are sent, drafts
-    last; one that has nothing left to do has the status "finished". "ahead": how many campaigns before
-    it have mail to send and an account that is ready.
+    mail waits, in one sentence, or ""}. "failing": sending runs, but its last look at the queue failed;
+    "stuck": it looks, and due mail lies still. Campaigns stand in the order in which they are sent, drafts
+    last; one that has nothing left to do has the status "finished". "ahead": for how many campaigns it waits,
+    which have mail to send and an account that is ready.
     """
     by_campaign, by_account, total = _counts()
     now, sign = database_now(), life_signs.last_sign()
+    silent = life_signs.silent_batches(now) if total["sending"] else {}
     seen = _Seen(
         now=timezone.localtime(now),
         alive=life_signs.is_alive(sign, now),
         failing=life_signs.is_failing(sign, now),
-        stuck=life_signs.seen_stuck(now),
+        stuck=life_signs.seen_stuck(now) and health.is_stuck(now),
         pacing=Pacing.objects.first() or Pacing(),
         accounts=_accounts(by_account, now),
         retries=_next_retries(by_campaign),
         uncertain=uncertain.in_numbers() if total["uncertain"] else {},
-        silent=life_signs.silent_batches(now) if total["sending"] else [],
+        silent=silent,
+        silent_campaigns=_campaigns_in(silent) if silent else set(),
     )
     campaigns = _campaigns()
     told = _tell_campaigns(campaigns, by_campaign, seen)
@@ -67,6 +71,8 @@ def queue_status() -> dict[str, Any]:
         "campaigns": told,
         "accounts": list(seen.accounts.values()),
         "alive": seen.alive,
+        "failing": seen.failing,
+        "stuck": seen.stuck,
         "waiting": _why_all(total, seen, _waiting(campaigns, by_campaign), by_campaign),
     }
 
@@ -101,6 +107,11 @@ def _next_retries(by_campaign: dict[int, Counter[str]]) -> dict[int, datetime]:
     next_at = Subquery(retries.order_by("next_attempt_at").values("next_attempt_at")[:1])
     found = campaign_model().objects.filter(pk__in=waiting).order_by().annotate(at=next_at)
     return dict(found.filter(at__isnull=False).values_list("pk", "at"))
+
+
+def _campaigns_in(batches: Iterable[int]) -> set[int]:
+    mails = QueuedEmail.objects.filter(batch__in=list(batches), status=QueuedEmail.Status.SENDING)
+    return set(mails.values_list("campaign", flat=True))
 
 
 def _accounts(by_account: dict[int, Counter[str]], now: datetime) -> dict[int, dict[str, Any]]:
@@ -170,6 +181,7 @@ def _tell_campaigns(
         counts = by_campaign[campaign.pk]
         accounts = _accounts_of(campaign, seen)
         ready = {account["id"] for account in accounts if account["state"] == "ready"}
+        ahead = _in_the_way(earlier, ready, seen)
         told.append(
             {
                 "id": campaign.pk,
@@ -178,10 +190,8 @@ def _tell_campaigns(
                 "scheduled_at": campaign.scheduled_at,
                 "account_ids": [account["id"] for account in accounts],
                 **_by_state(counts),
-                "ahead": len(earlier),
-                "waiting": _why(
-                    counts, seen, accounts, [campaign], _in_the_way(earlier, ready, seen), campaign.pk
-                ),
+                "ahead": ahead,
+                "waiting": _why(counts, seen, accounts, [campaign], ahead, campaign.pk),
             }
         )
         if counts["pending"] and ready and _may_send(campaign, seen):
@@ -244,6 +254,8 @@ def _why(
     """The sentence, for all campaigns or only one (id). takers: the accounts (ids) that are open to pending
     mail which may go out; None: all of them."""
     retry_at = seen.retries.get(only) if only else None
+    waits = counts["pending"] or counts["retry"]
+    silent = seen.silent if waits or not only or only in seen.silent_campaigns else {}
     plans = [seen.uncertain.get(only, {})] if only else list(seen.uncertain.values())
     looks = [plan[what] for plan in plans for what in (Next.LOOK, Next.FOUND) if what in plan]
     resends = [plan[Next.RESEND] for plan in plans if Next.RESEND in plan]
@@ -253,6 +265,7 @@ def _why(
         failing=seen.failing,
         stuck=seen.stuck,
         pending=counts["pending"],
+        sending=counts["sending"],
         retry=counts["retry"],
         uncertain=counts["uncertain"],
         looked_for=sum(one.count for one in looks),
@@ -275,9 +288,9 @@ def _why(
         earlier=earlier,
         batch_size=seen.pacing.batch_size,
         batch_interval=seen.pacing.batch_interval,
-        window_opens_at=seen.pacing.window.opens_at(seen.now),
-        silent=len(seen.silent),
-        silent_until=max(seen.silent, default=None),
-        silent_holds_all=bool(seen.silent) and seen.pacing.scope == Pacing.Scope.ALL,
+        window=seen.pacing.window,
+        silent=len(silent),
+        silent_until=max(silent.values(), default=None),
+        silent_holds_all=bool(silent) and seen.pacing.scope == Pacing.Scope.ALL,
     )
     return waiting.why_it_waits(facts)

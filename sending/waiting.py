@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 
 from accounts.words import moment, number, upcoming
 from sending.limit_words import HELD, LIMITS
+from sending.window import ALWAYS, Window
 
 REASON_LENGTH = 120  # of a pause reason, where it stands among others
 
@@ -56,6 +57,7 @@ class Facts:
     failing: bool = False
     stuck: bool = False
     pending: int = 0
+    sending: int = 0
     retry: int = 0
     uncertain: int = 0
     # Of the uncertain ones, those that nobody has to see to; and when that is for the first of them.
@@ -69,11 +71,16 @@ class Facts:
     earlier: int = 0
     batch_size: int = 10
     batch_interval: float = 30
-    window_opens_at: datetime | None = None  # None: it is open
+    window: Window = ALWAYS
     # Batches whose workers were not heard of for a while; when the last of their leases ends.
     silent: int = 0
     silent_until: datetime | None = None
     silent_holds_all: bool = False  # nothing else goes out until then
+
+    @property
+    def window_opens_at(self) -> datetime | None:
+        """None: it is open."""
+        return self.window.opens_at(self.now)
 
 
 def why_it_waits(facts: Facts) -> str:
@@ -86,6 +93,12 @@ def why_it_waits(facts: Facts) -> str:
         told = {"count": number(waiting), "reasons": ", ".join(_reasons(facts))}
         parts.append(
             ngettext("%(count)s waiting: %(reasons)s", "%(count)s waiting: %(reasons)s", waiting) % told
+        )
+    elif facts.sending and (trouble := _trouble(facts)):
+        told = {"count": number(facts.sending), "reasons": ", ".join(trouble)}
+        parts.append(
+            ngettext("%(count)s being sent: %(reasons)s", "%(count)s being sent: %(reasons)s", facts.sending)
+            % told
         )
     if facts.uncertain:
         told = {"count": number(facts.uncertain), "kinds": ", ".join(_uncertain(facts))}
@@ -154,7 +167,7 @@ def _held_campaigns(facts: Facts) -> list[str]:
         if c.status == "sending" and c.scheduled_at and not c.may_send(facts.now)
     ]
     if len(facts.campaigns) == 1:
-        return _held_campaign(facts.campaigns[0], bool(later), facts.now)
+        return _held_campaign(facts.campaigns[0], bool(later), facts)
     reasons = []
     if count := len(paused):
         text = ngettext("%(count)s campaign is paused", "%(count)s campaigns are paused", count)
@@ -166,19 +179,30 @@ def _held_campaigns(facts: Facts) -> list[str]:
         text = ngettext(
             "%(count)s campaign starts %(at)s", "%(count)s campaigns start later, the first %(at)s", count
         )
-        reasons.append(text % {"count": number(count), "at": moment(min(later), facts.now)})
+        reasons.append(text % {"count": number(count), "at": _from(min(later), facts)})
     return reasons
 
 
-def _held_campaign(campaign: Campaign, is_later: bool, now: datetime) -> list[str]:
+def _held_campaign(campaign: Campaign, is_later: bool, facts: Facts) -> list[str]:
     if campaign.status == "paused":
         why = _short(campaign.pause_reason)
         return [_("the campaign is paused (%(why)s)") % {"why": why} if why else _("the campaign is paused")]
     if campaign.status == "cancelled":
         return [_("the campaign is cancelled")]
     if is_later and campaign.scheduled_at:
-        return [_("the campaign starts %(at)s") % {"at": moment(campaign.scheduled_at, now)}]
+        return [_("the campaign starts %(at)s") % {"at": _from(campaign.scheduled_at, facts)}]
     return []
+
+
+def _from(at: datetime, facts: Facts) -> str:
+    """The moment, and until when the sending window is closed then, where that is not told anyway."""
+    told = {"at": moment(at, facts.now)}
+    opens = facts.window.opens_at(at)
+    may_send = any(campaign.may_send(facts.now) for campaign in facts.campaigns)
+    if opens is None or (may_send and opens == facts.window_opens_at):
+        return told["at"]
+    told["opens"] = moment(opens, facts.now)
+    return _("%(at)s, with the sending window closed until %(opens)s") % told
 
 
 def _blocked_accounts(facts: Facts) -> list[str]:
@@ -189,10 +213,10 @@ def _blocked_accounts(facts: Facts) -> list[str]:
         return [_("no account is enabled")]
     paused = [a for a in enabled if a.state == "paused"]
     held = [
-        _held([a for a in enabled if a.state in ("full", "spaced") and a.held_by == limit], limit, facts.now)
+        _held([a for a in enabled if a.state in ("full", "spaced") and a.held_by == limit], limit, facts)
         for limit in LIMITS
     ]
-    return [*filter(None, held), *_paused(paused, facts.now), *_without_account(facts)]
+    return [*filter(None, held), *_paused(paused, facts), *_without_account(facts)]
 
 
 def _without_account(facts: Facts) -> list[str]:
@@ -208,25 +232,25 @@ def _without_account(facts: Facts) -> list[str]:
     return [text % {"count": number(count)}]
 
 
-def _held(held: Sequence[Account], limit: str, now: datetime) -> str:
+def _held(held: Sequence[Account], limit: str, facts: Facts) -> str:
     if not held:
         return ""
     said = str(HELD[limit] % {"n": len(held), "count": number(len(held))})
     frees = [a.frees_at for a in held if a.frees_at]
     if not frees:
         return said
-    told = {"accounts": said, "at": moment(min(frees), now)}
+    told = {"accounts": said, "at": _from(min(frees), facts)}
     if limit == "spacing":
         return _("%(accounts)s (next sends %(at)s)") % told
     return _("%(accounts)s (next frees %(at)s)") % told
 
 
-def _paused(paused: Sequence[Account], now: datetime) -> list[str]:
+def _paused(paused: Sequence[Account], facts: Facts) -> list[str]:
     if not paused:
         return []
     about = _listed(a.pause_reason for a in paused)
     if ends := [a.goes_on_at for a in paused if a.goes_on_at]:
-        about = [*about, _("next goes on %(at)s") % {"at": moment(min(ends), now)}]
+        about = [*about, _("next goes on %(at)s") % {"at": _from(min(ends), facts)}]
     told = {"count": number(len(paused)), "about": "; ".join(about)}
     if not about:
         return [ngettext("%(count)s account is paused", "%(count)s accounts are paused", len(paused)) % told]
@@ -272,7 +296,7 @@ def _retries(facts: Facts) -> list[str]:
             )
             % told
         ]
-    told["at"] = moment(facts.retry_at, facts.now)
+    told["at"] = _from(facts.retry_at, facts)
     text = ngettext("%(count)s waits for a retry %(at)s", "%(count)s wait for a retry %(at)s", facts.retry)
     return [text % told]
 
@@ -285,4 +309,7 @@ def _short(reason: str) -> str:
     """The plain words of a reason, without the server's reply in brackets behind them."""
     text = " ".join(reason.split())
     text = (re.sub(r"\s*\([^()]*\)$", "", text) or text).rstrip(".")
-    return text if len(text) <= REASON_LENGTH else f"{text[: REASON_LENGTH - 3].rstrip()}..."
+    if len(text) <= REASON_LENGTH:
+        return text
+    whole = re.match(rf"(.{{20,{REASON_LENGTH}}})[.] ", text)  # what is wrong; its cure may have no room
+    return whole[1] if whole else f"{text[: REASON_LENGTH - 3].rstrip()}..."

@@ -12,11 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.clock import database_now
 from accounts.models import SmtpAccount
 from accounts.reply import as_said
-from accounts.words import moment, number
-from sending import suppression, uncertain
+from accounts.words import moment, number, upcoming
+from sending import life_signs, suppression, uncertain
 from sending.models import Batch, Pacing, QueuedEmail, SendLog
+from sending.window import Window
 
 Status = QueuedEmail.Status
 MOST_IN_LINE = 1000  # further back nobody counts
@@ -61,14 +63,15 @@ class _Known:
     """What was read, once, for all mails of the page."""
 
     now: datetime
-    alive: bool
-    window_opens_at: datetime | None
+    status: dict[str, Any]  # of queue_status()
+    window: Window
     campaign: dict[str, Any]
     accounts: Sequence[dict[str, Any]]
     max_retries: int
     in_line: dict[int, int]
     in_batch: dict[int, int]
     started: dict[int, datetime | None]
+    silent: dict[int, datetime]  # life_signs.silent_batches()
     uncertain: dict[int, uncertain.Told]
     not_sent: dict[int, str]
 
@@ -94,14 +97,15 @@ def _read(mails: Sequence[QueuedEmail], status: dict[str, Any], campaign: dict[s
     doubtful = [mail for mail in mails if mail.status == Status.UNCERTAIN]
     return _Known(
         now=now,
-        alive=status["alive"],
-        window_opens_at=pacing.window.opens_at(now),
+        status=status,
+        window=pacing.window,
         campaign=campaign,
         accounts=[one for one in status["accounts"] if one["id"] in campaign["account_ids"]],
         max_retries=pacing.max_retries,
         in_line=_counted(IN_LINE, [mail for mail in mails if mail.status == Status.PENDING]),
         in_batch=_counted(IN_BATCH, sending),
         started=dict(batches.values_list("pk", "started")) if sending else {},
+        silent=life_signs.silent_batches(database_now()) if sending else {},
         uncertain=uncertain.tell(doubtful) if doubtful else {},
         not_sent=suppression.why_not_sent(mails),
     )
@@ -148,13 +152,26 @@ def _held(known: _Known) -> list[str]:
     if campaign["status"] == "cancelled":
         return [_("about to be cancelled")]
     if start and start > known.now:
-        return [_("the campaign starts %s") % moment(start, known.now)]
-    if not known.alive:
-        return [_("sending is not running")]
-    if known.window_opens_at:
-        return [_("the sending window opens %s") % moment(known.window_opens_at, known.now)]
+        return [_("the campaign starts %s") % _from(start, known)]
+    if not known.status["alive"]:
+        return [_not_alive(known)]
+    if opens_at := known.window.opens_at(known.now):
+        return [_("the sending window opens %s") % moment(opens_at, known.now)]
     resting = _resting(known)
     return [resting] if resting else []
+
+
+def _not_alive(known: _Known) -> str:
+    return _("sending fails") if known.status["failing"] else _("sending is not running")
+
+
+def _from(at: datetime, known: _Known) -> str:
+    """The moment, and until when the sending window is closed then."""
+    told = {"at": moment(at, known.now)}
+    if not (opens_at := known.window.opens_at(at)):
+        return told["at"]
+    told["opens"] = moment(opens_at, known.now)
+    return _("%(at)s, with the sending window closed until %(opens)s") % told
 
 
 def _resting(known: _Known) -> str:
@@ -174,12 +191,12 @@ def _resting(known: _Known) -> str:
         )
         return text % names
     until, first = min(ends, key=lambda end: end[0])
-    told = {"account": first["name"], "until": moment(until, known.now), "count": number(len(enabled))}
+    told = {"account": first["name"], "until": _from(until, known), "count": number(len(enabled))}
     if len(enabled) == 1 and first["state"] == "full":
         return _("account “%(account)s” has used its limit, goes on %(until)s") % told
     if len(enabled) == 1:
         return _("account “%(account)s” rests, goes on %(until)s") % told
-    return _("all %(count)s accounts rest, “%(account)s” goes on first, %(until)s") % told
+    return _("none of %(count)s accounts can send, “%(account)s” goes on first, %(until)s") % told
 
 
 def _in_line(mail: QueuedEmail, known: _Known) -> list[str]:
@@ -199,6 +216,12 @@ def _in_batch(mail: QueuedEmail, logged: SendLog | None, known: _Known) -> str:
     if logged:
         told["outcome"] = logged.get_outcome_display()
         return _("%(outcome)s; counted when batch %(batch)s ends") % told
+    if mail.batch_id in known.silent:
+        told["at"] = upcoming(known.silent[mail.batch_id], known.now)
+        return _("in batch %(batch)s, whose worker is silent; if it died, settled %(at)s") % told
+    if not known.status["alive"]:
+        told["trouble"] = _not_alive(known)
+        return _("in batch %(batch)s, but %(trouble)s") % told
     if mail.batch_id is not None and known.started.get(mail.batch_id) is None:
         return _("in batch %(batch)s, which waits for a worker") % told
     if not known.in_batch.get(mail.pk):
@@ -210,5 +233,5 @@ def _retry(mail: QueuedEmail, known: _Known) -> str:
     told: dict[str, Any] = {"number": mail.attempts, "most": known.max_retries}
     if mail.next_attempt_at is None or mail.next_attempt_at <= known.now:
         return _("retry is due (%(number)s of %(most)s)") % told
-    told["at"] = moment(mail.next_attempt_at, known.now)
+    told["at"] = _from(mail.next_attempt_at, known)
     return _("retry %(at)s (%(number)s of %(most)s)") % told

@@ -214,7 +214,7 @@ def test_an_account_with_mail_in_the_queue_is_not_deleted(admin_client: Client) 
     url = reverse("admin:accounts_smtpaccount_delete", args=[account.pk])
     page = admin_client.get(url).content.decode()
     assert "would require deleting the following protected" in page
-    assert "a1: Its queued emails are kept: disable it instead." in page
+    assert "a1: What it did is kept (queued emails): disable it instead." in page
     admin_client.post(url, {"post": "yes"})
     act(admin_client, "delete_selected", account)
     assert SmtpAccount.objects.exists()

@@ -83,6 +83,7 @@ def test_a_change_leaves_a_pause_alone_and_resume_ends_it(account: SmtpAccount) 
     assert account.pause_reason == "The log-in was refused."
     assert change(account, "--resume") == "Resumed a1@sender.example\n"
     assert account.pause_reason == ""
+    assert change(account, "--resume") == "a1@sender.example was not paused\n"
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_it_shows_the_figures_of_campaigns_and_accounts(staff_client):
 def test_a_dispatcher_that_fails_is_not_called_running(staff_client):
     beat(outcome="failed: OperationalError")
     page = words(get(staff_client))
-    assert "Sending is not running." in page
+    assert "Sending fails." in page
     assert "failed: OperationalError" in page
 
 

@@ -177,3 +177,11 @@ def test_a_batch_that_waited_for_its_worker_does_not_begin_once_it_is_closed(smt
     send_batch(batch.pk)
     assert not smtp_server.received
     assert set(QueuedEmail.objects.values_list("status", "attempts")) == {("pending", 0)}
+
+
+@pytest.mark.django_db
+def test_what_is_no_time_of_day_is_told_as_such():
+    with pytest.raises(CommandError, match="“25:00” is no time: write it as 08:00"):
+        call_command("set_pacing", "--window-opens", "25:00")
+    call_command("set_pacing", "--window-opens", "08:00", "--window-closes", "24:00")
+    assert (Pacing.load().window_opens, Pacing.load().window_closes) == (time(8), MIDNIGHT)

@@ -10,8 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.words import moment
+from sending import health
 from sending.capacity import handed_over_since
 from sending.models import Batch, Heartbeat, QueuedEmail
+from sending.reports import as_text
 from sending.status import queue_status
 from tests.factories import make_account, make_campaign, set_pace
 from tests.queue_rows import beat, make_queue, make_sent, queued
@@ -25,6 +27,8 @@ def test_an_empty_installation_has_every_figure_at_nought():
         "campaigns": [],
         "accounts": [],
         "alive": False,
+        "failing": False,
+        "stuck": False,
         "waiting": "",
     }
 
@@ -271,3 +275,50 @@ def test_a_worker_that_has_gone_silent_is_told_while_everything_waits_for_its_ba
     assert queue_status()["waiting"].startswith("1 waiting: 1 batch is silent (if its worker died,")
     set_pace(scope="account")
     assert "batches of up to" in queue_status()["waiting"]
+
+
+class TestMailThatIsInABatch:
+    """Of which nothing else is left: told where it may lie still, and of its own campaign alone."""
+
+    @pytest.fixture
+    def campaigns(self):
+        account = make_account()
+        campaigns = queued("Silent"), queued("Busy")
+        for campaign, ends_in in zip(campaigns, (1, 1000), strict=True):
+            for mail in make_queue(campaign, "sending", 2, account):
+                lease = timezone.now() + timedelta(seconds=ends_in)
+                Batch.objects.filter(pk=mail.batch_id).update(started=Now(), token="0" * 32, lease=lease)
+        return campaigns
+
+    def test_its_worker_is_silent(self, campaigns):
+        beat()
+        silent, busy = queue_status()["campaigns"]
+        assert silent["waiting"].startswith(
+            "2 being sent: 1 batch is silent (if its worker died, it is settled"
+        )
+        assert busy["waiting"] == ""
+
+    def test_sending_is_not_running(self, campaigns):
+        status = queue_status()
+        told = "sending is not running: it has to be started on the server"
+        assert status["waiting"] == f"4 being sent: {told}"
+        assert [one["waiting"] for one in status["campaigns"]] == [f"2 being sent: {told}"] * 2
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_stuck", "lead"),
+    [
+        ("10 mails dispatched", False, "Sending is running."),
+        ("failed: KeyError", False, "Sending fails: "),
+        ("10 mails dispatched", True, "Sending is stuck: "),
+        (None, False, "Sending is not running: "),
+    ],
+)
+def test_the_first_line_says_what_the_sentence_says(outcome, is_stuck, lead, monkeypatch):
+    if outcome:
+        beat(outcome=outcome)
+    if is_stuck:
+        Heartbeat.objects.create(job="stuck", host="", at=Now() - timedelta(minutes=2), duration=0)
+        assert queue_status()["stuck"] is False  # it was, and moves again
+        monkeypatch.setattr(health, "is_stuck", lambda now: True)
+    assert as_text(queue_status()).startswith(lead)

@@ -1,10 +1,11 @@
 """Why mail waits, in one sentence."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
 from sending.waiting import Account, Campaign, Facts, why_it_waits
+from sending.window import MONDAY_TO_FRIDAY, Window
 
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 READY = Account("ready")
@@ -122,3 +123,40 @@ def test_a_batch_whose_worker_is_silent_is_named_with_when_it_is_settled():
     told = "1 batch is silent (if its worker died, it is settled today 12:02)"
     assert why(**silent, silent_holds_all=True) == f"252 waiting: {told}"
     assert why(**silent) == f"252 waiting: {told}, batches of up to 10 go out every 30 s"
+
+
+OFFICE = Window(time(8), time(18), MONDAY_TO_FRIDAY)
+FRIDAY = datetime(2026, 3, 13, 12, 0, tzinfo=UTC)
+
+
+TOMORROW = Campaign(scheduled_at=FRIDAY + timedelta(days=1))
+FREES_AT_19 = full(FRIDAY + timedelta(hours=7))
+CLOSED = "with the sending window closed until Mon 16 Mar, 08:00"
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"campaigns": [Campaign(scheduled_at=FRIDAY + timedelta(hours=1))]},
+         "the campaign starts today 13:00"),
+        ({"campaigns": [TOMORROW]}, f"the campaign starts tomorrow 12:00, {CLOSED}"),
+        ({"campaigns": [TOMORROW], "now": FRIDAY + timedelta(hours=9)},
+         f"the campaign starts tomorrow 12:00, {CLOSED}"),
+        ({"accounts": [FREES_AT_19]},
+         f"1 account has used its 24 h limit (next frees today 19:00, {CLOSED})"),
+        ({"accounts": [FREES_AT_19], "now": FRIDAY + timedelta(hours=6, minutes=30)},
+         "1 account has used its 24 h limit (next frees today 19:00), "
+         "sending window opens Mon 16 Mar, 08:00"),
+    ],
+)  # fmt: skip
+def test_a_moment_at_which_the_window_is_closed_says_so(facts, told):
+    assert why(**{"now": FRIDAY, "pending": 5, "window": OFFICE, **facts}) == f"5 waiting: {told}"
+
+
+def test_a_reason_that_is_too_long_is_cut_behind_what_is_wrong():
+    paused = Account(
+        "paused", pause_reason=f"The password can't be decrypted: no key. Enter it again, {'x' * 99}."
+    )
+    assert why(pending=1, accounts=[paused]) == (
+        "1 waiting: 1 account is paused (The password can't be decrypted: no key)"
+    )

@@ -214,7 +214,7 @@ def test_the_dashboards_figures_tell_of_it(account):
 
 def test_an_account_that_sent_a_test_is_kept_since_it_counts(account):
     send(account)
-    assert "Its test emails are kept: disable it instead." in reasons_against(account)
+    assert "What it did is kept (test emails): disable it instead." in reasons_against(account)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -98,6 +98,24 @@ class TestWhyAMailWaits:
         mail = make_queue(later)[0]
         assert why(admin_client, mail) == "next in line, after another campaign"
 
+    def test_campaigns_with_other_accounts_where_each_account_has_its_own_batches(
+        self, admin_client, campaign
+    ):
+        set_pace(scope="account")
+        later = queued("Later", queued_at=timezone.now())
+        for one, name in ((campaign, "a1"), (later, "a2")):
+            one.accounts.set([make_account(name)])
+        make_queue(campaign)
+        assert why(admin_client, make_queue(later)[0]) == "next in line"
+
+    def test_a_start_at_which_the_window_is_closed(self, admin_client, campaign: Campaign) -> None:
+        starts = timezone.localtime() + timedelta(days=1)
+        opens = (starts + timedelta(hours=2)).replace(minute=0)
+        set_pace(window_opens=opens.time(), window_closes=opens.replace(minute=30).time())
+        Campaign.objects.filter(pk=campaign.pk).update(scheduled_at=starts)
+        campaign.refresh_from_db()
+        assert "with the sending window closed until" in why(admin_client, make_queue(campaign)[0])
+
     def test_a_retry_with_time_and_number(self, admin_client, campaign: Campaign) -> None:
         account = make_account()
         due = timezone.localtime() + timedelta(minutes=7)
@@ -119,7 +137,7 @@ class TestWhyAMailWaits:
         for number in (2, 1):
             account = make_account(f"a{number}")
             pause_account(account.pk, "Rest.", timezone.now() + timedelta(hours=number))
-        assert why(admin_client, mail).startswith("all 2 accounts rest, “a1” goes on first, ")
+        assert why(admin_client, mail).startswith("none of 2 accounts can send, “a1” goes on first, ")
 
     def test_a_paused_campaign_a_start_ahead_and_a_cluster_that_is_not_running(
         self, admin_client, campaign: Campaign
@@ -154,6 +172,12 @@ class TestWhyAMailWaits:
             f"in batch {batch.pk}, 3rd in line",
         ]
         assert "250 2.0.0 OK 17" in admin_client.get(url(campaign)).content.decode()
+        beat(age=timedelta(minutes=5))
+        assert why(admin_client, mails[1]) == f"in batch {batch.pk}, but sending is not running"
+        Batch.objects.filter(pk=batch.pk).update(lease=timezone.now() + timedelta(seconds=1))
+        assert why(admin_client, mails[1]).startswith(
+            f"in batch {batch.pk}, whose worker is silent; if it died, settled "
+        )
 
     def test_an_uncertain_mail_tells_who_decides(self, admin_client, campaign: Campaign) -> None:
         mail = make_queue(campaign, "uncertain", 1, make_account())[0]

@@ -254,9 +254,8 @@ def test_the_command_tells_the_same(mails):
 
 
 def test_the_command_cancels_none_of_a_campaign_that_goes_on(mails):
-    assert run("--cancel", mails[0].email).startswith(
-        "0 emails are cancelled; 1 stays as it is: its campaign is"
-    )
+    with pytest.raises(CommandError, match="0 emails are cancelled; 1 stays as it is: its campaign is"):
+        run("--cancel", mails[0].email)
     assert states(*mails) == ["uncertain"] * 3
 
 
@@ -264,7 +263,8 @@ def test_the_command_resolves_those_that_it_is_told(mails):
     assert run("--sent", mails[0].email) == "1 email counts as sent\n"
     assert run("--resend", mails[1].email) == "1 email goes out again\n"
     cancel_campaign(mails[2].campaign)
-    assert "1 stays as it is: its campaign is cancelled" in run("--resend", "--all")
+    with pytest.raises(CommandError, match="1 stays as it is: its campaign is cancelled"):
+        run("--resend", "--all")
     assert states(mails[0], mails[2]) == ["sent", "uncertain"]
     assert run("--cancel", "--all") == "1 email is cancelled\n"
     assert states(mails[2]) == ["cancelled"]

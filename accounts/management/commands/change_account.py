@@ -35,8 +35,8 @@ class Command(BaseCommand):
         if changes:
             account = self._change(account, changes)
         if options["resume"]:
-            resume_account(account.pk, by="change_account")
-            self.stdout.write(f"Resumed {account.email}")
+            was_paused = resume_account(account.pk, by="change_account")
+            self.stdout.write(f"Resumed {account.email}" if was_paused else f"{account.email} was not paused")
 
     def _change(self, account: SmtpAccount, changes: dict[str, Any]) -> SmtpAccount:
         try:

@@ -53,6 +53,8 @@ class Command(BaseCommand):
         said = actions.told_resent(chosen, count) if how == "resend" else _told(count, how)
         if left := len(mails) - count:
             said += f"; {told_left(left)}"
+        if mails and not count:
+            raise CommandError(said)
         return said
 
     def _chosen(self, options: dict[str, Any]) -> list[QueuedEmail]:

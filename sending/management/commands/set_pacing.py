@@ -1,5 +1,5 @@
-from argparse import ArgumentParser
-from datetime import time
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import datetime, time
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -48,7 +48,12 @@ class Command(BaseCommand):
 
 
 def _time(text: str) -> time:
-    return time.fromisoformat(text)
+    if text == "24:00":
+        return MIDNIGHT
+    try:
+        return datetime.strptime(text, "%H:%M").time()
+    except ValueError:
+        raise ArgumentTypeError(f"“{text}” is no time: write it as 08:00; 00:00 closes at midnight") from None
 
 
 def _window(pacing: Pacing) -> str:
