@@ -33,7 +33,7 @@ def test_json_is_exactly_one_object_with_the_keys_that_scripts_rely_on():
 
     assert set(status) == {
         "pending", "sending", "sent", "retry", "failed", "uncertain", "cancelled", "suppressed",
-        "campaigns", "accounts", "alive", "waiting",
+        "campaigns", "accounts", "alive", "failing", "stuck", "waiting",
     }  # fmt: skip
     assert (status["pending"], status["sent"], status["alive"]) == (3, 2, False)
     assert status["waiting"].startswith("3 waiting: sending is not running")
