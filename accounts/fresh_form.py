@@ -6,12 +6,28 @@ from django import forms
 from django.core.exceptions import FieldDoesNotExist
 
 
+class _Field(forms.BoundField):
+    """Carries what it held when the page was first made, however often the page comes back for a mistake.
+
+    Django's own takes what was entered for it, where that is in several fields, or was in none.
+    """
+
+    def as_widget(self, widget: Any = None, attrs: Any = None, only_initial: bool = False) -> Any:
+        if not (only_initial and self.form.is_bound):
+            return super().as_widget(widget, attrs, only_initial)
+        hidden, name = self.field.hidden_widget(), self.html_initial_name
+        held = hidden.value_from_datadict(self.form.data, self.form.files, name)
+        return hidden.render(name, held, {"id": self.html_initial_id}, self.form.renderer)
+
+
 class FreshForm(forms.ModelForm):
     """Changes what the person changed, and nothing else.
 
     The page carries what each field held when it was made (Django's hidden initial values). Without them, as
     from a script, every field that differs from the row counts as changed.
     """
+
+    bound_field_class = _Field
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)

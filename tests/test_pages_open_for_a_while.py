@@ -6,7 +6,7 @@ from accounts.models import SmtpAccount
 from campaigns.models import Campaign
 from sending.actions import set_pacing
 from sending.models import Pacing
-from tests.factories import make_account, make_campaign
+from tests.factories import make_account, make_campaign, make_list
 from tests.queue_rows import make_queue, queued
 from tests.staff_page import Page
 
@@ -88,3 +88,25 @@ def test_a_page_that_nobody_touched_changes_nothing(admin_client, campaign):
     page.save()
     Page(admin_client, "campaigns_campaign", campaign.pk).save()
     assert (SmtpAccount.objects.values().get(pk=account.pk), Campaign.objects.values().get()) == before
+
+
+class TestAPageThatComesBackForAMistake:
+    """It still carries what each field held when it was opened."""
+
+    def test_boxes_of_which_none_was_ticked(self, admin_client):
+        people = make_list(2)
+        draft = make_campaign(name="Draft")
+        page = Page(admin_client, "campaigns_campaign", draft.pk)
+        page.fail_to_save(lists=str(people.pk), subject="")
+        page.save(subject="Hello")
+        assert list(draft.lists.all()) == [people]
+
+    def test_a_moment_in_two_fields(self, admin_client):
+        account = make_account(warm_up_start=5, warm_up_since="2026-01-02T03:04:05Z")
+        page = Page(admin_client, "accounts_smtpaccount", account.pk)
+        page.fail_to_save(warm_up_start="", warm_up_since_0="", warm_up_since_1="", daily_limit="many")
+        SmtpAccount.objects.update(hourly_limit=7)
+        page.save(daily_limit="50")
+        account.refresh_from_db()
+        assert (account.warm_up_start, account.warm_up_since) == (None, None)
+        assert (account.daily_limit, account.hourly_limit) == (50, 7)
