@@ -39,7 +39,7 @@ MOST_COPIES = 20  # of one Message-ID that are looked at
 
 
 class Found(Enum):
-    """What a look says of a mail. UNPROVEN: it is not there, but nor is any that was surely accepted."""
+    """What a look says of a mail. UNPROVEN: it is not there, but nor are all that were surely accepted."""
 
     THERE = "there"
     MISSING = "missing"
@@ -87,12 +87,19 @@ def look_for(
 
 
 def _keeps_copies(box: Mailbox, folders: list[str], accepted: list[str]) -> bool:
-    """Whether any of these mails is in any of these folders."""
+    """Whether all of these mails are in these folders, of which there has to be one."""
+    left = set(accepted)
     for folder in folders:
         box.folder.set(folder, readonly=True)
-        if any(_has(box, message_id) for message_id in accepted):
-            return True
-    return False
+        left -= {message_id for message_id in left if _has_surely(box, message_id)}
+    return bool(accepted) and not left
+
+
+def _has_surely(box: Mailbox, message_id: str) -> bool:
+    try:
+        return _has(box, message_id)
+    except ValueError:  # something is found that can't be told from it
+        return False
 
 
 @dataclass(frozen=True)
@@ -139,7 +146,8 @@ def _listed_with_special_use(box: Mailbox) -> list[_Folder]:
         status, _ = box.client.xatom("LIST", '""', '"*"', "RETURN (SPECIAL-USE)")
     except IMAP4.error:  # BAD: it is not as good as its word, and the plain list stands
         return []
-    return _read(status, box.client.response("LIST")[1])
+    lines = box.client.response("LIST")[1]
+    return _read(status, lines) if status == "OK" else []
 
 
 # RFC 3501 section 7.2.2: "(flags) delimiter name".

@@ -28,8 +28,8 @@ from sending.uncertain import Next, Plan
 logger = logging.getLogger(__name__)
 TURN = 25.0  # seconds for all accounts of one run; the next one comes after 30
 MOST_OF_AN_ACCOUNT = 100  # mails that are looked for over one connection
-# Whether the folder has copies at all is seen by so many mails of so long, newest first, until one is there.
-MOST_COMPARED, LATELY = 10, timedelta(days=2)
+# Whether the folder has copies at all is seen by so many mails of so long, the newest: all have to be there.
+MOST_COMPARED, LATELY = 3, timedelta(days=2)
 
 
 @dataclass
@@ -138,7 +138,7 @@ def _lately_accepted(account: SmtpAccount) -> list[str]:
 def _why_unproven(accepted: list[str]) -> str:
     if accepted:
         return _(
-            "Not there; but nor is any email that was surely accepted lately. So no copies are kept in this "
-            "folder, or under another Message-ID, and nothing is proven."
+            "Not there; but nor are all emails that were surely accepted last. So copies are not kept in "
+            "this folder, or under another Message-ID, and nothing is proven."
         )
     return _("Not there; but no email was surely accepted lately whose copy would show that copies are kept.")

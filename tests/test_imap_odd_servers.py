@@ -122,6 +122,16 @@ def test_a_mail_that_cant_be_told_from_others_keeps_nothing_from_being_known_of_
             next(looks)
 
 
+def test_an_accepted_mail_that_cant_be_told_from_others_proves_nothing():
+    def answer(command: bytes, _: bytes) -> bytes:
+        return (
+            b"* SEARCH 1\r\n" if command.startswith(b"UID SEARCH") and b"two@" in command else usual(command)
+        )
+
+    with server(answer) as port:
+        assert dict(look_for(account_at(port), [ONE], 20, accepted=[TWO])) == {ONE: Found.UNPROVEN}
+
+
 GMAILS = (
     b'* LIST () "/" "INBOX"\r\n* LIST () "/" "Sent"\r\n* LIST (\\Noselect) "/" "[Gmail]"\r\n'
     b'* LIST (\\All) "/" "[Gmail]/All Mail"\r\n'
@@ -150,17 +160,17 @@ def test_a_gmail_that_shows_neither_says_what_to_do():
     assert "show it in Gmail's settings" in imap.explain(account, "no Sent folder")
 
 
-@pytest.mark.parametrize("does_know", [True, False])
-def test_the_special_use_is_asked_for_where_a_plain_list_does_not_tell_it(does_know):
+@pytest.mark.parametrize("refusal", [b"", b"BAD what?\r\n", b"NO not now\r\n"])
+def test_the_special_use_is_asked_for_where_a_plain_list_does_not_tell_it(refusal):
     plain = b'* LIST () "/" "Ausgang"\r\n* LIST () "/" "Sent"\r\n'
 
     def answer(command: bytes, _: bytes) -> bytes:
         if b"RETURN (SPECIAL-USE)" in command:
-            return plain.replace(b"()", b"(\\Sent)", 1) if does_know else b"BAD what?\r\n"
+            return refusal or plain.replace(b"()", b"(\\Sent)", 1)
         return usual(command, folders=plain, capabilities=b"LIST-EXTENDED SPECIAL-USE")
 
     with server(answer) as port:
-        assert find_folders(account_at(port), deadline=20) == ["Ausgang", "Sent"][not does_know :]
+        assert find_folders(account_at(port), deadline=20) == ["Ausgang", "Sent"][bool(refusal) :]
 
 
 def test_a_marked_folder_whose_line_cant_be_read_is_not_passed_over():
