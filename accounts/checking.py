@@ -88,7 +88,7 @@ class Cause:
 CHECK_PORTS = _("Usual are port 587 with STARTTLS, and port 465 with TLS from the start.")
 SPEAKS_TLS = "It speaks TLS from the start"
 # A log-in that is refused in these words may be taken later: as sending.common_rules has it.
-FOR_A_WHILE = "(too many (?!bad auth)|try again later|temporar|generic failure|throttl)"
+FOR_A_WHILE = "(too many (?!bad auth)|generic failure|throttl)"
 TLS_TIMEOUT = 5  # seconds for that question
 CAUSES = (
     Cause(r"^connect .*name is not known", _("There is no host “{host}”."),

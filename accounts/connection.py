@@ -118,8 +118,9 @@ class SmtpConnection:
         self._grant(smtp, timeouts.MESSAGE)
         smtp.ends = min(smtp.ends, ends)
         mail_from, rcpt = _ascii_domain(mail_from), _ascii_domain(rcpt)
+        size = len(message) + message.count(b"\n") - message.count(b"\r\n")  # as RFC 1870 counts: with CRLF
         message = _transparent(message)
-        self._begin(smtp, mail_from, rcpt, len(message))
+        self._begin(smtp, mail_from, rcpt, size)
         with self._phase(Phase.RCPT):
             path = _path(rcpt, Phase.RCPT, "5.1.3")
             self._expect(Phase.RCPT, smtp.docmd("RCPT", f"TO:{path}"), 250, 251)

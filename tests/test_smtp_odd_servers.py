@@ -325,6 +325,6 @@ def test_a_message_larger_than_the_server_takes_is_not_pushed_at_it(most):
         assert (failure.phase, failure.code) == ("mail", 450)
         return
     assert heard[1] == b"rset\r\n"
-    assert failure.text == "The server takes messages of up to 1000 bytes, this one has 1202."
+    assert failure.text == "The server takes messages of up to 1000 bytes, this one has 1200."
     verdict = judge(failure.phase, failure.code, failure.enhanced_code, failure.text)
     assert (verdict.scope, verdict.outcome) == ("content", "failed")
