@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts import removal
-from accounts.models import AccountPause, SmtpAccount
+from accounts.models import AccountPause, SmtpAccount, one_mailbox_at_a_time
 from accounts.pauses import LONGEST_REASON
 from accounts.phases import Phase
 from accounts.presets import PRESETS, Provider
@@ -53,6 +53,7 @@ def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -
     A new provider without a new host brings its own host, port and security, and without a new IMAP host
     its own. Raises ValidationError as add_account does; nothing is changed then.
     """
+    one_mailbox_at_a_time()
     current = SmtpAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
     if PRESETS.get(fields.get("provider", "")) and "host" not in fields:
         current.host = ""

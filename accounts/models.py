@@ -207,9 +207,8 @@ class SmtpAccount(Limits):
             return problem
         if not (mailbox and self.is_enabled):
             return ""
-        if connection.in_atomic_block:  # else two people at once would not see each other's
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        if connection.in_atomic_block:
+            one_mailbox_at_a_time()
         for other in SmtpAccount.objects.exclude(pk=self.pk):
             if mailbox_of(other.provider, other.username) != mailbox:
                 continue
@@ -235,7 +234,9 @@ class SmtpAccount(Limits):
     def _sent_folder_problem(self) -> str:
         """In another mailbox than it was filed in an uncertain mail is missing, and would be sent again."""
         before = self._stored()
-        if before is None or not before.imap_host or self.when_unproven != WhenUnproven.RESEND:
+        if before is None or self.when_unproven != WhenUnproven.RESEND:
+            return ""
+        if not (before.imap_host or self.imap_host):  # nothing is ever looked for
             return ""
         same = ("when_unproven", "imap_host", "imap_port", "username")
         if all(getattr(before, name) == getattr(self, name) for name in same) or not is_looked_into(before):
@@ -277,6 +278,15 @@ class SmtpAccount(Limits):
         """Whether its provider refuses those who log in often; see accounts.presets."""
         preset = PRESETS.get(self.provider)
         return preset is not None and preset.minds_log_ins
+
+
+def one_mailbox_at_a_time() -> None:
+    """Lets no two people at once give an account a mailbox: they would not see each other's.
+
+    Until the transaction's end; to be taken before any lock of an account's row.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def _host(name: str) -> str:

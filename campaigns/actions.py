@@ -145,8 +145,8 @@ def told_cancelled(campaign: Campaign, count: int) -> str:
 
 def _told_begun(count: int) -> str:
     more = ngettext(
-        "%(count)s more is in a batch: if it is not out by now, it is cancelled within a minute",
-        "%(count)s more are in a batch: those not out by now are cancelled within a minute",
+        "%(count)s more is in a batch: if it is not out by then, it is cancelled when that goes on",
+        "%(count)s more are in a batch: those not out by then are cancelled when that goes on",
         count,
     )
     return more % {"count": number(count)}

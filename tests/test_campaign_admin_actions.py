@@ -89,7 +89,7 @@ def test_cancel_tells_of_those_that_a_batch_has_in_hand(admin_client: Client) ->
     ((_, text),) = act(admin_client, "cancel", campaign)
     assert text == (
         "Cancelled “News”: 3 emails will not be sent; "
-        "2 more are in a batch: those not out by now are cancelled within a minute"
+        "2 more are in a batch: those not out by then are cancelled when that goes on"
     )
 
 

@@ -145,10 +145,9 @@ class TestAMailboxInWhichUncertainMailIsLookedFor:
         with pytest.raises(ValidationError, match="choose “Wait for a person to decide” until"):
             change_account(account, **move)
         change_account(account, name="Renamed")
-        moved = change_account(account, when_unproven="hold", **move)
-        if moved.imap_host:  # else no look has decided anything
-            with pytest.raises(ValidationError, match="choose “Wait for a person to decide” until"):
-                change_account(account, when_unproven="resend")
+        change_account(account, when_unproven="hold", **move)
+        with pytest.raises(ValidationError, match="choose “Wait for a person to decide” until"):
+            change_account(account, when_unproven="resend", imap_host="imap.other.example")
 
     @pytest.mark.parametrize("move", MOVES)
     def test_it_may_be_left_once_nothing_is_uncertain(self, account, move):
@@ -169,7 +168,7 @@ def test_a_new_provider_brings_its_own_mailbox_and_limit_a_minute():
 def test_so_it_does_on_its_page(admin_client):
     account = add("custom", "one", host="smtp.relay.example", imap_host="imap.relay.example")
     page = Page(admin_client, "accounts_smtpaccount", account.pk)
-    page.save(provider="workspace", host="", new_password="p" * 16)
+    page.save(provider="workspace", new_password="p" * 16)
     account.refresh_from_db()
     assert (account.host, account.imap_host, account.password.reveal()) == (
         "smtp.gmail.com", "imap.gmail.com", "p" * 16
@@ -201,3 +200,30 @@ def test_two_people_at_once_do_not_give_it_to_two_accounts():
     other.join()
     assert "logs in to this mailbox, too" in refused[0]
     assert SmtpAccount.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_and_the_shell_that_change_the_same_account_wait_for_each_other():
+    """The page locks the row when it saves, after it was validated."""
+    account = add("gmail", "anna@gmail.com")
+
+    def change_too():
+        try:
+            change_account(account, daily_limit=7)
+        finally:
+            connection.close()
+
+    def waits():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'")
+            return cursor.fetchone()
+
+    other = Thread(target=change_too)
+    with transaction.atomic():
+        account.full_clean()
+        other.start()
+        wait_for(waits, timeout=10, what="the other one to wait")
+        account.save(update_fields=["name"])
+    other.join()
+    account.refresh_from_db()
+    assert account.daily_limit == 7

@@ -1,5 +1,5 @@
 from argparse import ArgumentParser, ArgumentTypeError
-from datetime import datetime, time
+from datetime import time
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -27,7 +27,10 @@ class Command(BaseCommand):
         parser.add_argument("--window-days", choices=Pacing.Days.values, help="on which days mail goes out")
         parser.add_argument("--window-opens", type=_time, metavar="HH:MM", help="no mail before this time")
         parser.add_argument(
-            "--window-closes", type=_time, metavar="HH:MM", help="no batch begins after it; 00:00: midnight"
+            "--window-closes",
+            type=_closing,
+            metavar="HH:MM",
+            help="no batch begins after it; 00:00: midnight",
         )
 
     def handle(self, *args: Any, **options: Any) -> str:
@@ -48,12 +51,14 @@ class Command(BaseCommand):
 
 
 def _time(text: str) -> time:
-    if text == "24:00":
-        return MIDNIGHT
     try:
-        return datetime.strptime(text, "%H:%M").time()
+        return time.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f"“{text}” is no time: write it as 08:00; 00:00 closes at midnight") from None
+
+
+def _closing(text: str) -> time:
+    return MIDNIGHT if text == "24:00" else _time(text)
 
 
 def _window(pacing: Pacing) -> str:
