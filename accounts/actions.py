@@ -11,7 +11,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from accounts import removal
-from accounts.models import AccountPause, SmtpAccount, one_mailbox_at_a_time
+from accounts.mailboxes import one_mailbox_at_a_time
+from accounts.models import AccountPause, SmtpAccount
 from accounts.pauses import LONGEST_REASON
 from accounts.phases import Phase
 from accounts.presets import PRESETS, Provider
@@ -33,6 +34,7 @@ def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
     Host, port and security may be left out where the provider has a preset. Raises ValidationError,
     whose message_dict says per field what to change; nothing is stored then.
     """
+    one_mailbox_at_a_time()
     fields.setdefault("imap_port", None)  # the usual one of its security
     account = SmtpAccount(**fields)
     account.fill_in_preset()

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.actions import brought_by, tidy_password
 from accounts.fresh_form import FreshForm
+from accounts.mailboxes import one_mailbox_at_a_time
 from accounts.models import SmtpAccount
 from accounts.presets import PRESETS, Provider, Security, provider_for_host
 from accounts.words import number
@@ -122,6 +123,7 @@ class SmtpAccountForm(FreshForm):
             if provider == Provider.CUSTOM:
                 provider = provider_for_host(self.cleaned_data.get("host", ""))
             self.instance.password = tidy_password(provider, password)
+        one_mailbox_at_a_time()
         super()._post_clean()  # type: ignore[misc]
 
 

@@ -3,7 +3,7 @@ import re
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import connection, models
+from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -27,7 +27,6 @@ from accounts.presets import (
 from accounts.querysets import SmtpAccountQuerySet
 from accounts.secrets import SecretField
 
-LOCK = 0x6D626F78  # "mbox": Postgres' advisory lock of those who give an account a mailbox
 HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+", re.ASCII)
 
 
@@ -207,8 +206,6 @@ class SmtpAccount(Limits):
             return problem
         if not (mailbox and self.is_enabled):
             return ""
-        if connection.in_atomic_block:
-            one_mailbox_at_a_time()
         for other in SmtpAccount.objects.exclude(pk=self.pk):
             if mailbox_of(other.provider, other.username) != mailbox:
                 continue
@@ -278,15 +275,6 @@ class SmtpAccount(Limits):
         """Whether its provider refuses those who log in often; see accounts.presets."""
         preset = PRESETS.get(self.provider)
         return preset is not None and preset.minds_log_ins
-
-
-def one_mailbox_at_a_time() -> None:
-    """Lets no two people at once give an account a mailbox: they would not see each other's.
-
-    Until the transaction's end; to be taken before any lock of an account's row.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
 def _host(name: str) -> str:

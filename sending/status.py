@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts.clock import database_now
 from accounts.models import SmtpAccount
-from sending import capacity, health, life_signs, uncertain, waiting
+from sending import capacity, health, life_signs, uncertain, waiting, waiting_facts
 from sending.campaign import ORDER, campaign_model
 from sending.models import Batch, Pacing, QueuedEmail, Tally
 from sending.uncertain import Expected, Next
@@ -237,9 +237,9 @@ def _may_send(campaign: Any, seen: _Seen) -> bool:
     return _as_campaign(campaign, seen).may_send(seen.now)
 
 
-def _as_campaign(campaign: Any, seen: _Seen) -> waiting.Campaign:
+def _as_campaign(campaign: Any, seen: _Seen) -> waiting_facts.Campaign:
     has_account = any(account["state"] != "disabled" for account in _accounts_of(campaign, seen))
-    return waiting.Campaign(campaign.status, campaign.scheduled_at, campaign.pause_reason, has_account)
+    return waiting_facts.Campaign(campaign.status, campaign.scheduled_at, campaign.pause_reason, has_account)
 
 
 def _why(
@@ -259,7 +259,7 @@ def _why(
     plans = [seen.uncertain.get(only, {})] if only else list(seen.uncertain.values())
     looks = [plan[what] for plan in plans for what in (Next.LOOK, Next.FOUND) if what in plan]
     resends = [plan[Next.RESEND] for plan in plans if Next.RESEND in plan]
-    facts = waiting.Facts(
+    facts = waiting_facts.Facts(
         now=seen.now,
         alive=seen.alive,
         failing=seen.failing,
@@ -274,7 +274,7 @@ def _why(
         resend_at=min((one.at for one in resends), default=None),
         retry_at=retry_at or min(seen.retries.values(), default=None),
         accounts=[
-            waiting.Account(
+            waiting_facts.Account(
                 a["state"],
                 a["next_free_at"],
                 a["goes_on_at"],

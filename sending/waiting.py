@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -10,77 +9,10 @@ from django.utils.translation import ngettext
 
 from accounts.words import moment, number, upcoming
 from sending.limit_words import HELD, LIMITS
-from sending.window import ALWAYS, Window
+from sending.waiting_facts import Account, Campaign, Facts
+from sending.window import from_when
 
 REASON_LENGTH = 120  # of a pause reason, where it stands among others
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account that the waiting mail may use. state: ready, full, spaced, paused or disabled.
-
-    held_by: the limit that holds it, as sending.capacity names it. goes_on_at: when a paused one sends
-    again by itself. takes_pending: whether any of the pending mail that may go out may use it.
-    """
-
-    state: str
-    frees_at: datetime | None = None
-    goes_on_at: datetime | None = None
-    pause_reason: str = ""
-    held_by: str = ""
-    takes_pending: bool = True
-
-
-@dataclass(frozen=True)
-class Campaign:
-    """A campaign whose mail waits. status: sending, paused or cancelled. has_account: one that is enabled."""
-
-    status: str = "sending"
-    scheduled_at: datetime | None = None
-    pause_reason: str = ""
-    has_account: bool = True
-
-    def may_send(self, now: datetime) -> bool:
-        """Whether neither a person nor the calendar holds it back."""
-        return self.status == "sending" and (self.scheduled_at is None or self.scheduled_at <= now)
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is known about mail that waits. `now` carries the time zone in which times are told.
-
-    failing: sending runs, and its last look at the queue failed; it is not alive then.
-    """
-
-    now: datetime
-    alive: bool
-    failing: bool = False
-    stuck: bool = False
-    pending: int = 0
-    sending: int = 0
-    retry: int = 0
-    uncertain: int = 0
-    # Of the uncertain ones, those that nobody has to see to; and when that is for the first of them.
-    looked_for: int = 0
-    look_at: datetime | None = None
-    resent: int = 0
-    resend_at: datetime | None = None
-    retry_at: datetime | None = None
-    accounts: Sequence[Account] = ()
-    campaigns: Sequence[Campaign] = ()
-    earlier: int = 0
-    batch_size: int = 10
-    batch_interval: float = 30
-    window: Window = ALWAYS
-    # Batches whose workers were not heard of for a while; when the last of their leases ends.
-    silent: int = 0
-    silent_until: datetime | None = None
-    silent_holds_all: bool = False  # nothing else goes out until then
-
-    @property
-    def window_opens_at(self) -> datetime | None:
-        """None: it is open."""
-        return self.window.opens_at(self.now)
 
 
 def why_it_waits(facts: Facts) -> str:
@@ -196,13 +128,10 @@ def _held_campaign(campaign: Campaign, is_later: bool, facts: Facts) -> list[str
 
 def _from(at: datetime, facts: Facts) -> str:
     """The moment, and until when the sending window is closed then, where that is not told anyway."""
-    told = {"at": moment(at, facts.now)}
-    opens = facts.window.opens_at(at)
     may_send = any(campaign.may_send(facts.now) for campaign in facts.campaigns)
-    if opens is None or (may_send and opens == facts.window_opens_at):
-        return told["at"]
-    told["opens"] = moment(opens, facts.now)
-    return _("%(at)s, with the sending window closed until %(opens)s") % told
+    if may_send and facts.window.opens_at(at) == facts.window_opens_at:
+        return moment(at, facts.now)
+    return from_when(at, facts.now, facts.window)
 
 
 def _blocked_accounts(facts: Facts) -> list[str]:

@@ -18,7 +18,7 @@ from accounts.reply import as_said
 from accounts.words import moment, number, upcoming
 from sending import life_signs, suppression, uncertain
 from sending.models import Batch, Pacing, QueuedEmail, SendLog
-from sending.window import Window
+from sending.window import Window, from_when
 
 Status = QueuedEmail.Status
 MOST_IN_LINE = 1000  # further back nobody counts
@@ -152,7 +152,7 @@ def _held(known: _Known) -> list[str]:
     if campaign["status"] == "cancelled":
         return [_("about to be cancelled")]
     if start and start > known.now:
-        return [_("the campaign starts %s") % _from(start, known)]
+        return [_("the campaign starts %s") % from_when(start, known.now, known.window)]
     if not known.status["alive"]:
         return [_not_alive(known)]
     if opens_at := known.window.opens_at(known.now):
@@ -163,15 +163,6 @@ def _held(known: _Known) -> list[str]:
 
 def _not_alive(known: _Known) -> str:
     return _("sending fails") if known.status["failing"] else _("sending is not running")
-
-
-def _from(at: datetime, known: _Known) -> str:
-    """The moment, and until when the sending window is closed then."""
-    told = {"at": moment(at, known.now)}
-    if not (opens_at := known.window.opens_at(at)):
-        return told["at"]
-    told["opens"] = moment(opens_at, known.now)
-    return _("%(at)s, with the sending window closed until %(opens)s") % told
 
 
 def _resting(known: _Known) -> str:
@@ -191,7 +182,7 @@ def _resting(known: _Known) -> str:
         )
         return text % names
     until, first = min(ends, key=lambda end: end[0])
-    told = {"account": first["name"], "until": _from(until, known), "count": number(len(enabled))}
+    told = {"account": first["name"], "until": from_when(until, known.now, known.window), "count": number(len(enabled))}
     if len(enabled) == 1 and first["state"] == "full":
         return _("account “%(account)s” has used its limit, goes on %(until)s") % told
     if len(enabled) == 1:
@@ -233,5 +224,5 @@ def _retry(mail: QueuedEmail, known: _Known) -> str:
     told: dict[str, Any] = {"number": mail.attempts, "most": known.max_retries}
     if mail.next_attempt_at is None or mail.next_attempt_at <= known.now:
         return _("retry is due (%(number)s of %(most)s)") % told
-    told["at"] = _from(mail.next_attempt_at, known)
+    told["at"] = from_when(mail.next_attempt_at, known.now, known.window)
     return _("retry %(at)s (%(number)s of %(most)s)") % told

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.words import moment
 
 MIDNIGHT = time()
 EVERY_DAY = frozenset(range(7))
@@ -65,6 +68,18 @@ class Window:
 
 
 ALWAYS = Window()
+
+
+def from_when(at: datetime, now: datetime, window: Window) -> str:
+    """The moment in words, and until when the window is closed then: something begins at `at`, by itself.
+
+    at, now: as accounts.words.moment() takes them.
+    """
+    told = {"at": moment(at, now)}
+    if not (opens_at := window.opens_at(at)):
+        return told["at"]
+    told["opens"] = moment(opens_at, now)
+    return _("%(at)s, with the sending window closed until %(opens)s") % told
 
 
 def _at(day: date, of_day: time) -> datetime:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from sending.waiting import Account, Campaign, Facts, why_it_waits
+from sending.waiting import why_it_waits
+from sending.waiting_facts import Account, Campaign, Facts
 from sending.window import MONDAY_TO_FRIDAY, Window
 
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)

@@ -15,7 +15,8 @@ from django.utils import timezone, translation
 from django.utils.functional import Promise
 
 from config.environment import languages
-from sending.waiting import Account, Campaign, Facts, why_it_waits
+from sending.waiting import why_it_waits
+from sending.waiting_facts import Account, Campaign, Facts
 from tests.cluster import ROOT
 from tests.factories import make_account
 from tests.queue_rows import beat, make_queue, queued
