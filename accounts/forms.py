@@ -124,7 +124,7 @@ class SmtpAccountForm(FreshForm):
                 provider = provider_for_host(self.cleaned_data.get("host", ""))
             self.instance.password = tidy_password(provider, password)
         one_mailbox_at_a_time()
-        super()._post_clean()  # type: ignore[misc]
+        super()._post_clean()
 
 
 def _time_zones(present: str) -> list[tuple[str, str]]:

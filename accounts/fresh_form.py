@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import FieldDoesNotExist
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
 
 
 class _Field(forms.BoundField):
@@ -34,6 +36,7 @@ class FreshForm(forms.ModelForm):
         carries = not self.is_bound or any(name.startswith("initial-") for name in self.data)
         for field in self.fields.values() if self.instance.pk and carries else ():
             field.show_hidden_initial = True
+        self._stale: list[str] = []
 
     def clean(self) -> dict[str, Any]:
         """Puts what the row holds now in the place of what the person left as it was."""
@@ -44,6 +47,27 @@ class FreshForm(forms.ModelForm):
                 field = self.instance._meta.get_field(name)
             except FieldDoesNotExist:
                 continue
+            if self._is_stale(name):
+                self._stale.append(name)
             now = getattr(self.instance, name)
             cleaned[name] = list(now.all()) if field.many_to_many else now
         return cleaned
+
+    def _is_stale(self, name: str) -> bool:
+        """Whether the row holds something else by now than the page, which nobody changed there."""
+        now, held = (_unix(value) for value in (self[name].initial, self[name].data))
+        return self.fields[name].has_changed(now, held)
+
+    def _post_clean(self) -> None:
+        """Says what others changed meanwhile, where the page comes back: it shows what it was made with."""
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors and self._stale:
+            labels = [str(self[name].label) for name in self.fields if name in self._stale]
+            told = {"fields": get_text_list(labels, _("and"))}
+            words = _("Changed by somebody else meanwhile: %(fields)s. Load the page anew to see it.")
+            self.add_error(None, words % told)
+
+
+def _unix(value: Any) -> Any:
+    """Without what browsers make of line breaks."""
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value

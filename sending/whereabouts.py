@@ -182,7 +182,11 @@ def _resting(known: _Known) -> str:
         )
         return text % names
     until, first = min(ends, key=lambda end: end[0])
-    told = {"account": first["name"], "until": from_when(until, known.now, known.window), "count": number(len(enabled))}
+    told = {
+        "account": first["name"],
+        "until": from_when(until, known.now, known.window),
+        "count": number(len(enabled)),
+    }
     if len(enabled) == 1 and first["state"] == "full":
         return _("account “%(account)s” has used its limit, goes on %(until)s") % told
     if len(enabled) == 1:

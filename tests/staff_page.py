@@ -29,8 +29,9 @@ class Page:
         response = self._submit(changes)
         assert response.status_code == 302, response.context["errors"]
 
-    def fail_to_save(self, **changes: str) -> None:
-        """With these changes, one of them a mistake: then it shows what was entered, and what is wrong."""
+    def fail_to_save(self, **changes: str) -> str:
+        """With these changes, one of them a mistake: it shows what was entered. Returns what is wrong."""
         response = self._submit(changes)
         assert response.status_code == 200
         self._show(response.content)
+        return str(response.context["errors"])

@@ -6,11 +6,10 @@ from threading import Thread
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
-from django.forms import model_to_dict
 from django.utils import timezone
 
 from accounts.actions import add_account, change_account
-from accounts.forms import SmtpAccountForm
+from accounts.admin import SmtpAccountAdmin
 from accounts.models import SmtpAccount
 from sending.models import Batch, QueuedEmail
 from tests.cluster import wait_for
@@ -200,9 +199,10 @@ def test_two_people_at_once_do_not_give_it_to_two_accounts():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_page_and_the_shell_that_change_the_same_account_wait_for_each_other():
+def test_a_page_and_the_shell_that_change_the_same_account_wait_for_each_other(admin_client, monkeypatch):
     """The page locks the row when it saves, after it was validated."""
     account = add("gmail", "anna@gmail.com")
+    save_model = SmtpAccountAdmin.save_model
 
     def change_too():
         try:
@@ -210,13 +210,14 @@ def test_a_page_and_the_shell_that_change_the_same_account_wait_for_each_other()
         finally:
             connection.close()
 
-    other = Thread(target=change_too)
-    with transaction.atomic():  # as Django's page does
-        form = SmtpAccountForm({**model_to_dict(account), "name": "By the page"}, instance=account)
-        assert form.is_valid()
+    def save_while_another_waits(*args):
         other.start()
         wait_for(_somebody_waits, timeout=10, what="the other one to wait")
-        account.save(update_fields=form.changed_columns())
+        save_model(*args)
+
+    other = Thread(target=change_too)
+    monkeypatch.setattr(SmtpAccountAdmin, "save_model", save_while_another_waits)
+    Page(admin_client, "accounts_smtpaccount", account.pk).save(name="By the page")
     other.join()
     account.refresh_from_db()
     assert (account.name, account.daily_limit) == ("By the page", 7)

@@ -110,3 +110,21 @@ class TestAPageThatComesBackForAMistake:
         account.refresh_from_db()
         assert (account.warm_up_start, account.warm_up_since) == (None, None)
         assert (account.daily_limit, account.hourly_limit) == (50, 7)
+
+    def test_says_what_others_changed_meanwhile(self, admin_client):
+        account = make_account(host="localhost", security="none", username="one", password="secret")
+        page = Page(admin_client, "accounts_smtpaccount", account.pk)
+        SmtpAccount.objects.update(host="smtp.firm.example", security="starttls", hourly_limit=7)
+        errors = page.fail_to_save(security="tls", daily_limit="many")
+        assert "Changed by somebody else meanwhile: SMTP host and Hourly limit. Load" in errors
+
+    def test_and_says_nothing_of_what_nobody_changed(self, admin_client, campaign):
+        errors = Page(admin_client, "campaigns_campaign", campaign.pk).fail_to_save(subject="")
+        assert "meanwhile" not in errors
+        account = make_account("Shop", warm_up_start=5, warm_up_since="2026-01-02T03:04:05Z")
+        assert "meanwhile" not in Page(admin_client, "accounts_smtpaccount", account.pk).fail_to_save(
+            email="x"
+        )
+        assert "meanwhile" not in Page(admin_client, "sending_pacing", Pacing.load().pk).fail_to_save(
+            delay="x"
+        )
