@@ -68,6 +68,9 @@ def look_for(
     with open_mailbox(account, deadline) as box:
         folders = _folders(box)
         for folder in folders:
+            is_last = folder == folders[-1]
+            if is_last and wanted:  # so that a mail that is in none is told at once, however many follow it
+                not_there = Found.MISSING if _keeps_copies(box, folders, list(accepted)) else Found.UNPROVEN
             box.folder.set(folder, readonly=True)
             for message_id in tuple(wanted):
                 try:
@@ -78,9 +81,8 @@ def look_for(
                 if is_there:
                     wanted.remove(message_id)
                     yield message_id, Found.THERE
-        if missing := [message_id for message_id in wanted if message_id not in unclear]:
-            said = Found.MISSING if _keeps_copies(box, folders, list(accepted)) else Found.UNPROVEN
-            yield from ((message_id, said) for message_id in missing)
+                elif is_last and message_id not in unclear:
+                    yield message_id, not_there
         for message_id in wanted:
             if message_id in unclear:
                 raise unclear[message_id]

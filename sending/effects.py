@@ -28,7 +28,7 @@ SHORT_REST = timedelta(minutes=5)
 UNKNOWN_WINDOW = timedelta(hours=1)
 LOST, LOST_CONNECTIONS = (Scope.CONNECTION, Scope.UNKNOWN), 2  # in a row: the account rests
 CONTENT, CONTENT_REFUSALS = (Scope.CONTENT,), 3  # in a row: the campaign pauses
-DROPS = _lazy("The server keeps dropping the connection; sending goes on by itself.")
+DROPS = _lazy("The server keeps dropping the connection, or does not answer; sending goes on by itself.")
 
 
 @dataclass(frozen=True)

@@ -88,9 +88,11 @@ def _look(plans: list[Plan], done: Reconciled) -> None:
         if left <= 0 or drain.stopping.is_set():
             return
         looks = _look_in(account, its, min(left, settings.SMTP_TIMEOUT))
-        if drain.over.is_set():  # cut off by our own end, which says nothing about the mailbox
-            looks = [look for look in looks if look.found is not None]
-        SentFolderLook.objects.bulk_create(looks)
+        # What our own end cuts off, or that of the turn, says nothing about the mailbox; it is due as before.
+        is_cut_short = drain.over.is_set() or left < settings.SMTP_TIMEOUT
+        SentFolderLook.objects.bulk_create(
+            look for look in looks if not (is_cut_short and look.found is None)
+        )
         done.not_there += sum(look.found is False for look in looks)
         done.unread += sum(look.found is None for look in looks)
         done.problems |= {str(account): look.problem for look in looks if look.found is None}

@@ -34,9 +34,10 @@ class Spacing:
         self.accounts = {account.pk: account for account in accounts if account.spacing}
         self.next_at: dict[int, float] = {}
         if self.accounts:
-            started = time.monotonic()
-            for pk, known in capacity.look(self.accounts).items():
-                self.next_at[pk] = started + known.spaced_for + _jitter(self.accounts[pk])
+            looked = capacity.look(self.accounts)
+            asked = time.monotonic()  # afterwards: what the answer takes must not shorten the wait
+            for pk, known in looked.items():
+                self.next_at[pk] = asked + known.spaced_for + _jitter(self.accounts[pk])
 
     @property
     def longest(self) -> float:

@@ -1,7 +1,7 @@
 """Why mail waits, in one sentence that a person can act on. Pure: no database, no clock of its own."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.utils.translation import gettext as _
@@ -175,22 +175,25 @@ def _held(held: Sequence[Account], limit: str, facts: Facts) -> str:
 
 
 def _paused(paused: Sequence[Account], facts: Facts) -> list[str]:
-    if not paused:
-        return []
-    about = _listed(a.pause_reason for a in paused)
-    if ends := [a.goes_on_at for a in paused if a.goes_on_at]:
-        about = [*about, _("next goes on %(at)s") % {"at": _from(min(ends), facts)}]
-    told = {"count": number(len(paused)), "about": "; ".join(about)}
+    """Each reason with how many accounts it holds, so that an end is seen to be that of its own."""
+    by_reason: dict[str, list[Account]] = {}
+    for account in paused:
+        by_reason.setdefault(_short(account.pause_reason), []).append(account)
+    return [_paused_for(reason, accounts, facts) for reason, accounts in by_reason.items()]
+
+
+def _paused_for(reason: str, accounts: Sequence[Account], facts: Facts) -> str:
+    about = [reason] if reason else []
+    if ends := [a.goes_on_at for a in accounts if a.goes_on_at]:
+        words = _("goes on %(at)s") if len(accounts) == 1 else _("next goes on %(at)s")
+        about.append(words % {"at": _from(min(ends), facts)})
+    told = {"count": number(len(accounts)), "about": "; ".join(about)}
     if not about:
-        return [ngettext("%(count)s account is paused", "%(count)s accounts are paused", len(paused)) % told]
-    return [
-        ngettext(
-            "%(count)s account is paused (%(about)s)",
-            "%(count)s accounts are paused (%(about)s)",
-            len(paused),
-        )
-        % told
-    ]
+        return ngettext("%(count)s account is paused", "%(count)s accounts are paused", len(accounts)) % told
+    text = ngettext(
+        "%(count)s account is paused (%(about)s)", "%(count)s accounts are paused (%(about)s)", len(accounts)
+    )
+    return text % told
 
 
 def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
@@ -228,10 +231,6 @@ def _retries(facts: Facts) -> list[str]:
     told["at"] = _from(facts.retry_at, facts)
     text = ngettext("%(count)s waits for a retry %(at)s", "%(count)s wait for a retry %(at)s", facts.retry)
     return [text % told]
-
-
-def _listed(reasons: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(_short(reason) for reason in reasons if reason))
 
 
 def _short(reason: str) -> str:

@@ -45,7 +45,11 @@ PAUSES = (
         timedelta(hours=3),
         "maria",
     ),
-    ("The server keeps dropping the connection; sending goes on by itself. (421)", timedelta(minutes=5), ""),
+    (
+        "The server keeps dropping the connection, or does not answer; sending goes on by itself. (421)",
+        timedelta(minutes=5),
+        "",
+    ),
     ("The log-in was refused: enter the right password. (535 5.7.8)", None, "maria"),
 )
 REFUSALS = (("failed", 550, "5.1.1", 9), ("retry", 450, "4.2.1", 6), ("failed", 554, "5.7.1", 3))

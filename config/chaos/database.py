@@ -51,24 +51,24 @@ def restart(how: str, data: Path) -> None:
     embedded_postgres.start(data)
 
 
-def terminate_sessions(seconds: float) -> int:
-    """Ends all sessions of others, again and again for so long; returns how many."""
-    ended = 0
+def terminate_sessions(seconds: float, strikes: Callable[[], None]) -> None:
+    """Ends all sessions of others, again and again for so long; calls strikes once it has ended any."""
     ends = time.monotonic() + seconds
     with suppress(psycopg.Error), _session() as session:
         while time.monotonic() < ends:
-            ended += session.execute(TERMINATE, [OURS]).fetchone()[0]
+            if session.execute(TERMINATE, [OURS]).fetchone()[0]:
+                strikes()
             time.sleep(0.2)
-    return ended
 
 
-def hold_rows(what: str, seconds: float) -> None:
-    """Sits idle in a transaction that has locked these rows (a key of HELD)."""
+def hold_rows(what: str, seconds: float, strikes: Callable[[], None]) -> None:
+    """Sits idle in a transaction that has locked these rows (a key of HELD); calls strikes once it has."""
     with suppress(psycopg.Error), _session() as session:
         session.execute("BEGIN")
         session.execute("SET LOCAL lock_timeout = '2s'")
-        session.execute(HELD[what])
-        time.sleep(seconds)
+        if session.execute(HELD[what]).fetchone():
+            strikes()
+            time.sleep(seconds)
         session.execute("ROLLBACK")
 
 

@@ -7,13 +7,15 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 
 import psutil
 
 from campaigns import actions
 from campaigns.models import Campaign
 from config.chaos import database, schedule
-from config.chaos.clusters import Cluster, Fleet, is_talking
+from config.chaos.clusters import Clock, Cluster, Fleet, is_talking
 from config.chaos.options import Options
 from config.chaos.oracle_process import OracleProcess
 from config.chaos.schedule import Fault
@@ -23,6 +25,7 @@ from sending.actions import set_pacing
 from sending.models import Batch
 
 AT_WORK_WITHIN = 5.0  # seconds to wait for a worker that is in a conversation
+STRIKES_WITHIN = 8.0  # seconds to connect and to get locks
 
 
 class Faults:
@@ -49,7 +52,13 @@ class Faults:
             "knobs changed": self._change_knobs,
             schedule.FAILOVER: self._fail_over,
             "clusters: another number": self._change_number,
-            "clusters: one with a wrong clock": self._wrong_clock,
+            "clusters: one whose clock is far off": partial(self._wrong_clock, schedule.far_off),
+            "clusters: one whose clock is about to pass midnight": partial(
+                self._wrong_clock, schedule.before_midnight
+            ),
+            "clusters: one whose clock is about to change its hour": partial(
+                self._wrong_clock, schedule.before_change
+            ),
         }
 
     def cause(self, fault: Fault) -> bool:
@@ -128,8 +137,7 @@ class Faults:
 
     def _end_sessions(self, draw: random.Random) -> bool:
         seconds = draw.uniform(0.5, 3)
-        self._in_background(lambda: database.terminate_sessions(seconds))
-        return True
+        return self._when_it_struck(lambda strikes: database.terminate_sessions(seconds, strikes))
 
     def _fail_over(self, draw: random.Random) -> bool:
         self.servers.fail_over()
@@ -137,8 +145,7 @@ class Faults:
 
     def _hold_rows(self, draw: random.Random) -> bool:
         what, seconds = database.some_rows(draw), draw.uniform(1, self.options.lease + 2)
-        self._in_background(lambda: database.hold_rows(what, seconds))
-        return True
+        return self._when_it_struck(lambda strikes: database.hold_rows(what, seconds, strikes))
 
     def _pause_campaign(self, draw: random.Random) -> bool:
         sending = database.patiently(
@@ -171,10 +178,10 @@ class Faults:
             self.fleet.end(draw.choice(self.fleet.clusters))
         return True
 
-    def _wrong_clock(self, draw: random.Random) -> bool:
+    def _wrong_clock(self, which: Callable[[random.Random, datetime], Clock], draw: random.Random) -> bool:
         """Ends one cluster and starts one whose host has a wrong clock in its place."""
         self.fleet.end(self._cluster(draw))
-        self.fleet.start(schedule.wrong_clock(draw, time.time()))
+        self.fleet.start(which(draw, datetime.now(UTC)))
         return True
 
     # --- helpers ---
@@ -188,10 +195,18 @@ class Faults:
     def _talking(self) -> list[psutil.Process]:
         return [worker for worker in self._workers() if is_talking(worker, self.oracle.port)]
 
-    def _in_background(self, lasts: Callable[[], object]) -> None:
+    def _when_it_struck(self, lasts: Callable[[Callable[[], None]], None]) -> bool:
+        """Lets it go on in the background; whether it called what it is given: it has hit something."""
+        struck = threading.Event()
+        thread = self._in_background(lambda: lasts(struck.set))
+        wait_until(lambda: struck.is_set() or not thread.is_alive(), STRIKES_WITHIN)
+        return struck.is_set()
+
+    def _in_background(self, lasts: Callable[[], object]) -> threading.Thread:
         thread = threading.Thread(target=lasts, daemon=True)
         thread.start()
         self._threads.append(thread)
+        return thread
 
 
 def _lanes() -> int:

@@ -54,6 +54,7 @@ class Verdict:
     unfounded: list[int] = field(default_factory=list)  # uncertain, though the ledger knows
     hidden: list[int] = field(default_factory=list)  # ambiguous, but not uncertain
     wrongly_resolved: list[int] = field(default_factory=list)
+    misattributed: list[int] = field(default_factory=list)  # the ledger has it of another account, or twice
     most_undecided_in_a_batch: int = 0
     waiting: list[int] = field(default_factory=list)
     poisonous: list[int] = field(default_factory=list)
@@ -73,6 +74,7 @@ class Verdict:
             _told(self.hidden, "ambiguous, but not uncertain"),
             _told(self.unfounded, "uncertain, though the ledger knows the answer"),
             _told(self.wrongly_resolved, "wrongly resolved"),
+            _told(self.misattributed, "in the ledger once too often, or of another account than accepted it"),
             _told(self.poisonous_sent, "sent, though poisonous"),
         ]
         if self.most_undecided_in_a_batch > 1:
@@ -93,6 +95,7 @@ def judge(facts: Facts) -> Verdict:
     _find_over_limit(facts, verdict)
     _find_uncertain(facts, accepted, verdict)
     _find_wrongly_resolved(facts, accepted, verdict)
+    _find_misattributed(facts, verdict)
     verdict.doubts = _find_doubts(facts, accepted)
     poisonous = [mail for mail in facts.mails if _is_poisonous(mail)]
     verdict.poisonous = [mail.id for mail in poisonous]
@@ -121,11 +124,12 @@ def _find_lost(facts: Facts, accepted: Counter[tuple[str, str]], verdict: Verdic
         elif mail.status not in FINAL | {"uncertain"} or has_no_reason(mail):
             verdict.lost.append(mail.id)
     verdict.lost += [-1] * (facts.queued - len(facts.mails))  # rows that are no more have no id
+    verdict.duplicated += [-1] * (len(facts.mails) - facts.queued)
 
 
 def _find_duplicates(facts: Facts, accepted: Counter[tuple[str, str]], verdict: Verdict) -> None:
     by_id = Counter(entry.message_id for entry in facts.accepted)
-    verdict.duplicated = [
+    verdict.duplicated += [
         mail.id for mail in facts.mails if accepted[_key(mail)] > 1 or by_id[mail.message_id] > 1
     ]
     known = {mail.message_id for mail in facts.mails}
@@ -217,6 +221,21 @@ def _find_wrongly_resolved(facts: Facts, accepted: Counter[tuple[str, str]], ver
         says_not_sent = mail.status not in ("sent", "uncertain")
         if (says_sent and not is_accepted) or (says_not_sent and is_accepted):
             verdict.wrongly_resolved.append(mail.id)
+
+
+def _find_misattributed(facts: Facts, verdict: Verdict) -> None:
+    """The ledger is what limits are counted by: one row says sent, of the account that the oracle knows."""
+    said: dict[int, list[str]] = defaultdict(list)
+    for entry in facts.ledger:
+        if entry.outcome == "sent":
+            said[entry.mail].append(entry.login)
+    logins: dict[str, set[str]] = defaultdict(set)
+    for acceptance in facts.accepted:
+        logins[acceptance.message_id].add(acceptance.login)
+    for mail in facts.mails:
+        rows, known = said[mail.id], logins[mail.message_id]
+        if len(rows) > 1 or (rows and known and not known >= set(rows)):
+            verdict.misattributed.append(mail.id)
 
 
 def _is_poisonous(mail: Mail) -> bool:

@@ -125,19 +125,19 @@ class Run:
             if (accepted := self.accepted()) != last:
                 moved_at, last = time.monotonic(), accepted
             is_standing = time.monotonic() - moved_at > standstill
-            if accepted >= waiting[0].after or is_standing:
+            if (accepted >= waiting[0].after or is_standing) and self._cause(waiting):
                 moved_at = time.monotonic()
-                self._cause(waiting)
             if is_standing and self._is_at_rest():
                 break
         self.faults.wait_for_the_last()
 
-    def _cause(self, waiting: list[schedule.Fault]) -> None:
+    def _cause(self, waiting: list[schedule.Fault]) -> bool:
         fault = waiting.pop(0)
         if not (is_done := self.faults.cause(fault)):
             waiting.append(fault)  # nothing to hit: it comes last
         with (FOLDER / "faults.log").open("a") as log:
             log.write(f"{datetime.now(UTC):%T} {fault.kind}{'' if is_done else ': nothing to hit'}\n")
+        return is_done
 
     def _come_to_rest(self) -> None:
         """The server behaves, all clocks are right, the pace is quick: what can be sent is sent."""
@@ -218,6 +218,9 @@ class Run:
         killed = sum(count for kind, count in self.faults.done.items() if kind.startswith("kill -9"))
         if killed < self.options.kills and not self.options.is_short:
             broken.append(f"only {killed} of {self.options.kills} kills: give it more time or mails")
+        planned = {fault.kind for fault in self.plan} - {kind for kind in self.faults.done if kind}
+        for kind in sorted(planned) if not self.options.is_short else ():
+            broken.append(f"never caused: {kind}")
         result = {
             "seed": self.options.seed, "broken": broken, "faults": self.faults.done,
             "verdict": asdict(verdict), "lanes_at_kills": self.faults.lanes_at_kills,

@@ -2,7 +2,8 @@
 
 import random
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from config.chaos.clusters import Clock
 from config.chaos.options import Options
@@ -28,12 +29,16 @@ OTHERS = {
     "campaign paused and resumed": (10, 1),
     "knobs changed": (15, 1),
     "clusters: another number": (6, 1),
-    "clusters: one with a wrong clock": (6, 1),
+    "clusters: one whose clock is far off": (3, 1),
+    "clusters: one whose clock is about to pass midnight": (2, 1),
+    "clusters: one whose clock is about to change its hour": (3, 1),
 }
 CLUSTERS = (1, 2, 4)
-# Where hosts believe to be when their clock is wrong: far off, midnight, a change of summer time.
-DAY = 86_400
+# Where hosts believe to be when their clock is wrong.
 TIME_ZONES = ("America/New_York", "Pacific/Kiritimati", "Europe/Berlin", "Asia/Kathmandu", "UTC")
+CHANGING = ("America/New_York", "Europe/Berlin", "Pacific/Auckland")  # have a summer time
+FAR_OFF = (3 * 86_400, -3 * 86_400, 1800, -7200, 45)  # seconds
+SHORTLY = timedelta(seconds=10)  # before what is about to happen
 
 
 @dataclass(frozen=True)
@@ -76,23 +81,33 @@ def _others(kills: int) -> list[str]:
     return [kind for kind, (share, least) in OTHERS.items() for _ in range(max(least, kills * share // 100))]
 
 
-def wrong_clock(draw: random.Random, now: float) -> Clock:
-    """A clock that is days or minutes off, just before midnight, or just before a summer time change."""
-    ahead = draw.choice([
-        3 * DAY, -3 * DAY, 1800, -7200, 45,
-        DAY - int(now) % DAY - 10,  # ten seconds before midnight, UTC
-        _summer_time(now),
-    ])  # fmt: skip
-    return Clock(ahead, draw.choice(TIME_ZONES))
+def far_off(draw: random.Random, now: datetime) -> Clock:
+    """A clock that is days, minutes or seconds off."""
+    return Clock(draw.choice(FAR_OFF), draw.choice(TIME_ZONES))
 
 
-def _summer_time(now: float) -> int:
-    """Seconds until ten before the next last Sunday of March, 01:00 UTC, when Europe's clocks jump."""
+def before_midnight(draw: random.Random, now: datetime) -> Clock:
+    """A clock that passes midnight of its own time zone soon."""
+    zone = draw.choice(TIME_ZONES)
+    local = now.astimezone(ZoneInfo(zone))
+    midnight = datetime.combine(local.date() + timedelta(days=1), time(), ZoneInfo(zone))
+    return _shortly_before(midnight, now, zone)
 
-    today = datetime.fromtimestamp(now, UTC)
-    for year in (today.year, today.year + 1):
-        last = datetime(year, 3, 31, 0, 59, 50, tzinfo=UTC)
-        change = last - timedelta(days=(last.weekday() + 1) % 7)
-        if change > today:
-            break
-    return int((change - today).total_seconds())
+
+def before_change(draw: random.Random, now: datetime) -> Clock:
+    """A clock whose hour is left out, or comes twice, soon: the next change to or from summer time."""
+    zone, is_to_summer = draw.choice(CHANGING), draw.choice([True, False])
+    hours = (now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=n) for n in range(1, 24 * 367))
+    for hour in hours:
+        before, after = (_offset(at, zone) for at in (hour - timedelta(hours=1), hour))
+        if after != before and (after > before) is is_to_summer:
+            return _shortly_before(hour, now, zone)
+    raise AssertionError(f"{zone} has no summer time")
+
+
+def _offset(at: datetime, zone: str) -> timedelta:
+    return at.astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
+
+
+def _shortly_before(at: datetime, now: datetime, zone: str) -> Clock:
+    return Clock(int((at - SHORTLY - now).total_seconds()), zone)

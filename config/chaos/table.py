@@ -43,6 +43,7 @@ def _promises(facts: Facts, verdict: Verdict) -> list[tuple[str, object]]:
         ("ambiguous, but not uncertain", len(verdict.hidden)),
         ("uncertain without a reason", len(verdict.unfounded)),
         ("wrongly resolved", len(verdict.wrongly_resolved)),
+        ("in the ledger twice, or of another account", len(verdict.misattributed)),
     ]  # fmt: skip
 
 
