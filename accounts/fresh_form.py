@@ -69,5 +69,5 @@ class FreshForm(forms.ModelForm):
 
 
 def _unix(value: Any) -> Any:
-    """Without what browsers make of line breaks."""
-    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+    """Without what browsers make of line breaks, and what fields take off both ends."""
+    return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value

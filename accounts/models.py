@@ -146,6 +146,7 @@ class SmtpAccount(Limits):
         self.port = self.port or USUAL_PORTS.get(self.security, 587)
         self.imap_host = _host(self.imap_host)
         self.imap_security = self.imap_security or ImapSecurity.TLS
+        self.when_unproven = self.when_unproven or WhenUnproven.HOLD
         self.imap_port = self.imap_port or USUAL_IMAP_PORTS.get(self.imap_security, 993)
 
     def clean(self) -> None:

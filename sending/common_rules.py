@@ -55,8 +55,8 @@ RFC7489 = "RFC 7489 section 10.3"
 # Suppressing is for good: not where the words tell of a sender, of its host, of a while, or of a dislike.
 NOTHING_ELSE = (
     r"^5(?!.*(sender|sending account|outgoing|temporar|spam|polic|reputation|preferenc|blocked|too many"
-    r"|\bip address|\bip has|client (address|host)|reverse dns|authenticat|abuse|user reject"
-    r"|postmaster verif))"
+    r"|\bip[- ]address|\bip has|\b(your|the|sending|this|client) ip\b|(?<![\w.-])client(?![\w.-]*[.-]\w)"
+    r"|reverse dns|authenticat|abuse|user reject|postmaster verif))"
 )
 # At the dot it may be a link in the message that is on a list.
 BEFORE_DOT = tuple(phase for phase in EVER if phase != Phase.DOT)
@@ -111,8 +111,9 @@ BY_WORDS = (
     Rule(r"relay(ing)? (access )?(denied|disallowed|prohibited|not)|(unable|permitted|allowed) to relay"
          r"|do(es)? not relay|rcpthosts", SENDER_REFUSED, "454 4.7.1 <a@example.com>: Relay access denied",
          POSTFIX, MAIL_ON),
-    Rule(r"auth(entication)? (is )?required|server requires (smtp )?auth|turn on smtp auth|not authenticated"
-         r"|without authentication|failed to authenticate|cannot achieve exchange server authentication",
+    Rule(r"auth(entication)? (is )?required|requires (smtp )?auth(?!.{0,30} senders?\b)|turn on smtp auth"
+         r"|not authenticated|without authentication|failed to authenticate|^503 .*\bauth(enticate)? first"
+         r"|cannot achieve exchange server authentication",
          LOGIN_WANTED,
          "550 5.7.1 Client was not authenticated", RFC4954, (*MAIL, *RCPT)),
     Rule(r"^4.*your (email |e-mail |mail |smtp )?(account|mailbox) .{0,20}temporar\w* (disabled|suspended"
@@ -168,7 +169,7 @@ BY_WORDS = (
          r"|too (fast|frequent)|frequency limit|slow down|concurrent connections", TRY_LATER,
          "421 4.7.0 mx.example.com Error: too many connections from 192.0.2.1", ANVIL),
     # It speaks of the conversation, which the next one begins anew.
-    Rule(r"^503 (?!.*auth).*(sequence|mail first|need (mail|rcpt))", RETRY_AND_REST,
+    Rule(r"^503 .*(sequence|mail first|need (mail|rcpt))", RETRY_AND_REST,
          "503 5.5.1 Error: need MAIL command", RFC5321, RCPT_ON),
     Rule(NOTHING_ELSE + r".*(no such (user|mailbox|recipient|address|account)|no mailbox here"
          r"|(user|recipient|mailbox|address|account) (is )?(unknown|not found)"

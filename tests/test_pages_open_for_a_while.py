@@ -121,6 +121,9 @@ class TestAPageThatComesBackForAMistake:
     def test_and_says_nothing_of_what_nobody_changed(self, admin_client, campaign):
         errors = Page(admin_client, "campaigns_campaign", campaign.pk).fail_to_save(subject="")
         assert "meanwhile" not in errors
+        Campaign.objects.update(text="Hi\n", html="<p>Hi</p>\n")
+        errors = Page(admin_client, "campaigns_campaign", campaign.pk).fail_to_save(subject="")
+        assert "meanwhile" not in errors
         account = make_account("Shop", warm_up_start=5, warm_up_since="2026-01-02T03:04:05Z")
         assert "meanwhile" not in Page(admin_client, "accounts_smtpaccount", account.pk).fail_to_save(
             email="x"

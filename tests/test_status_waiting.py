@@ -51,9 +51,7 @@ def test_a_paused_account_says_why_in_plain_words_without_the_servers_reply():
 
 def test_an_account_that_rests_says_until_when():
     paused = Account("paused", pause_reason="Too many log-ins.", goes_on_at=NOON + timedelta(minutes=5))
-    assert "1 account is paused (Too many log-ins; goes on today 12:05)" in why(
-        pending=3, accounts=[paused]
-    )
+    assert "1 account is paused (Too many log-ins; goes on today 12:05)" in why(pending=3, accounts=[paused])
 
 
 def test_accounts_paused_for_the_same_reason_name_it_once():
