@@ -27,6 +27,7 @@ from sending.uncertain import Next, Plan
 
 logger = logging.getLogger(__name__)
 TURN = 25.0  # seconds for all accounts of one run; the next one comes after 30
+ENOUGH = 20.0  # seconds: a look that had as long was not cut short by the turn
 MOST_OF_AN_ACCOUNT = 100  # mails that are looked for over one connection
 # Whether the folder has copies at all is seen by so many mails of so long, the newest: all have to be there.
 MOST_COMPARED, LATELY = 3, timedelta(days=2)
@@ -89,7 +90,7 @@ def _look(plans: list[Plan], done: Reconciled) -> None:
             return
         looks = _look_in(account, its, min(left, settings.SMTP_TIMEOUT))
         # What our own end cuts off, or that of the turn, says nothing about the mailbox; it is due as before.
-        is_cut_short = drain.over.is_set() or left < settings.SMTP_TIMEOUT
+        is_cut_short = drain.over.is_set() or left < min(settings.SMTP_TIMEOUT, ENOUGH)
         SentFolderLook.objects.bulk_create(
             look for look in looks if not (is_cut_short and look.found is None)
         )

@@ -295,3 +295,18 @@ def test_a_ledger_that_says_sent_of_what_was_not_accepted_is_wrong_whatever_the_
     said = [*kept.ledger, Entry(5, 3, "a1", "resolution", "sent")]
     assert judge(replace(kept, ledger=said)).wrongly_resolved == [5]
     assert judge(doctored(kept, 5, status="sent")).wrongly_resolved == [5]
+
+
+def test_an_account_that_the_ledger_names_is_the_one_that_the_server_knows(kept):
+    others = [replace(entry, login="a2") if entry.mail == 1 else entry for entry in kept.ledger]
+    (sentence,) = judge(replace(kept, ledger=others)).broken
+    assert sentence == "1 in the ledger once too often, or of another account than accepted it: 1"
+
+
+def test_a_mail_has_one_row_in_the_ledger_that_says_sent(kept):
+    (sentence,) = judge(replace(kept, ledger=[*kept.ledger, kept.ledger[0]])).broken
+    assert sentence.startswith("1 in the ledger once too often")
+
+
+def test_more_rows_than_were_queued_are_told(kept):
+    assert judge(replace(kept, queued=4)).broken == ["1 accepted more than once: -1"]

@@ -2,15 +2,19 @@
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from config.chaos import options, schedule
+from config.chaos import database, options, schedule
 from config.chaos.misbehaviour import Plan
+from tests.factories import make_account
 
 ROOT = Path(__file__).parent.parent
 SEED = "3"
@@ -76,3 +80,32 @@ def test_a_seed_repeats_what_the_server_does_to_a_mail_in_whatever_order_mails_c
     assert forwards == backwards
     assert any(forwards.values())
     assert forwards != {rcpt: Plan(8).choose("dot", rcpt) for rcpt in people}
+
+
+NOW = datetime(2026, 11, 26, 21, 15, tzinfo=UTC)
+
+
+def test_a_clock_that_is_about_to_pass_midnight_does_so_in_its_own_time_zone():
+    for seed in range(20):
+        clock = schedule.before_midnight(random.Random(seed), NOW)
+        local = (NOW + timedelta(seconds=clock.ahead)).astimezone(ZoneInfo(clock.time_zone))
+        assert f"{local:%T}" == "23:59:50"
+
+
+def test_a_clock_that_is_about_to_change_its_hour_leaves_one_out_or_has_one_twice():
+    steps = set()
+    for seed in range(20):
+        clock = schedule.before_change(random.Random(seed), NOW)
+        zone, at = ZoneInfo(clock.time_zone), NOW + timedelta(seconds=clock.ahead)
+        before, after = (moment.astimezone(zone).utcoffset() for moment in (at, at + timedelta(seconds=20)))
+        steps.add(after - before)
+    assert steps == {timedelta(hours=1), timedelta(hours=-1)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fault_that_hits_nothing_does_not_count():
+    struck = []
+    database.hold_rows("accounts", 0, lambda: struck.append("no account"))
+    make_account()
+    database.hold_rows("accounts", 0, lambda: struck.append("an account"))
+    assert struck == ["an account"]

@@ -82,6 +82,22 @@ def test_a_server_that_lists_without_end_fills_no_memory():
         find_folders(account_at(port), deadline=20)
 
 
+def test_a_mail_that_is_not_there_is_told_at_once_however_long_the_others_take():
+    over = threading.Event()
+
+    def answer(command: bytes, folder: bytes) -> bytes:
+        if command.startswith(b"UID SEARCH") and b"two@" in command:
+            over.wait(20)
+        return usual(command)
+
+    with server(answer) as port:
+        looks = look_for(account_at(port), [ONE, TWO], deadline=3)
+        assert next(looks) == (ONE, Found.UNPROVEN)
+        with pytest.raises(MailboxFailure):
+            next(looks)
+        over.set()
+
+
 def test_a_folder_that_may_not_be_read_hides_no_copy_in_another():
     def answer(command: bytes, folder: bytes) -> bytes:
         if b"Items" in folder and command.startswith(b"EXAMINE"):

@@ -1,5 +1,6 @@
 """Uncertain mail is looked for in a real Sent folder, and settled by what the looks say."""
 
+import socket
 from datetime import timedelta
 from threading import Barrier, Thread
 
@@ -122,6 +123,21 @@ def test_a_look_that_fails_is_told_decides_nothing_and_is_done_again_ever_more_s
     pass_time(31 * MINUTE)
     reconcile()
     assert status(mail) == "sent"
+
+
+def test_what_the_end_of_a_turn_cuts_off_is_no_failed_look_and_goes_first_next_time(settings, monkeypatch):
+    set_pace()
+    settings.SMTP_TIMEOUT = 2
+    monkeypatch.setattr("sending.reconcile.TURN", 3.9)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        imap = {"imap_host": "127.0.0.1", "imap_port": port, "imap_security": "none", "username": USER}
+        (first,) = make_uncertain(make_account("one", **imap), age=2 * MINUTE)
+        (second,) = make_uncertain(make_account("two", **imap), campaign=queued("Another"))
+        reconcile()
+        assert (looks(first), looks(second)) == ([None], [])
+        reconcile()
+    assert (looks(first), looks(second)) == ([None], [None])
 
 
 def test_looks_that_fail_end_some_day_and_then_a_person_decides(dovecot, account):

@@ -10,11 +10,12 @@ from accounts.clock import database_now
 from accounts.models import SmtpAccount
 from campaigns import actions
 from config.demo.smtp_server import LocalSmtpServer
+from sending import capacity
 from sending.dispatch import dispatch
 from sending.health import is_stuck
 from sending.models import Batch, QueuedEmail, SendLog
 from sending.sender import send_batch
-from sending.spacing import most_in_a_batch
+from sending.spacing import Spacing, most_in_a_batch
 from tests.factories import make_account, make_campaign, make_list, set_pace
 from tests.queue_rows import make_queue, make_sent, queued
 
@@ -130,3 +131,19 @@ def test_an_account_that_its_spacing_holds_back_is_not_stuck(slow):
     assert not is_stuck(database_now())
     SmtpAccount.objects.update(spacing=60)
     assert is_stuck(database_now())
+
+
+def test_what_the_question_to_the_ledger_takes_shortens_no_distance(slow, monkeypatch):
+    """As where the process is frozen, or the statement waits in a pool."""
+    SmtpAccount.objects.update(spacing=10)
+    slow.refresh_from_db()
+    make_sent(queued(), slow, 1)
+    clock, look = [1000.0], capacity.look
+
+    def look_slowly(accounts):
+        clock[0] += 4
+        return look(accounts)
+
+    monkeypatch.setattr("sending.spacing.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("sending.spacing.capacity.look", look_slowly)
+    assert Spacing([slow]).wait(slow.pk) > 9

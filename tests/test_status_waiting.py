@@ -59,6 +59,18 @@ def test_accounts_paused_for_the_same_reason_name_it_once():
     assert "2 accounts are paused (Wrong password)" in why(pending=3, accounts=[paused, paused])
 
 
+def test_each_reason_says_how_many_accounts_it_holds_and_until_when():
+    wrong = Account("paused", pause_reason="Wrong password.")
+    drops = [
+        Account("paused", pause_reason="The server drops.", goes_on_at=NOON + timedelta(minutes=n))
+        for n in (9, 5)
+    ]
+    assert why(pending=3, accounts=[drops[0], wrong, drops[1]]) == (
+        "3 waiting: 2 accounts are paused (The server drops; next goes on today 12:05), "
+        "1 account is paused (Wrong password)"
+    )
+
+
 def test_a_long_reason_is_cut():
     assert len(why(pending=1, accounts=[Account("paused", pause_reason="very " * 100)])) < 200
 
