@@ -254,7 +254,7 @@ def test_an_account_that_rests_with_its_limit_used_up_goes_on_when_both_are_over
     status = queue_status()
     told = status["accounts"][0]
     assert told["goes_on_at"] == told["next_free_at"] > rest
-    assert f"next goes on {moment(told['next_free_at'])}" in status["waiting"]
+    assert f"(Busy; goes on {moment(told['next_free_at'])}" in status["waiting"]
 
 
 def test_sending_that_fails_is_not_said_to_be_stopped():
