@@ -7,6 +7,7 @@ from django.conf import settings
 from sending.models import Batch, Heartbeat
 
 STUCK = "stuck"  # the heartbeat that tells since when due mail lies still (health.note_stuck)
+SLOW = timedelta(seconds=10)  # beside the pauses between mails, which a lease has room for
 STUCK_FOR = timedelta(seconds=45)  # longer than a wake-up takes, shorter than from one look to the next
 
 
@@ -36,6 +37,12 @@ def last_sign() -> Heartbeat | None:
     """The last beat of a dispatcher, or of a batch where the workers are all busy sending."""
     beats = Heartbeat.objects.filter(job__in=("dispatch", "send_batch"))
     return beats.exclude(job="send_batch", outcome__startswith="failed").order_by("-at").first()
+
+
+def is_slow(now: datetime) -> bool:
+    """Whether a batch has told nothing for a moment: its server is slow, or its worker died."""
+    fresh = now + timedelta(seconds=settings.BATCH_LEASE) - SLOW
+    return Batch.objects.filter(finished=None, started__isnull=False, lease__lt=fresh).exists()
 
 
 def silent_batches(now: datetime) -> dict[int, datetime]:

@@ -36,6 +36,7 @@ class _Seen:
     accounts: dict[int, dict[str, Any]]
     retries: dict[int, datetime]
     uncertain: dict[int, dict[str, Expected]]
+    slow: bool
     silent: dict[int, datetime]
     silent_campaigns: set[int]  # that have mails in those
 
@@ -61,6 +62,7 @@ def queue_status() -> dict[str, Any]:
         accounts=_accounts(by_account, now),
         retries=_next_retries(by_campaign),
         uncertain=uncertain.in_numbers() if total["uncertain"] else {},
+        slow=bool(total["sending"]) and life_signs.is_slow(now),
         silent=silent,
         silent_campaigns=_campaigns_in(silent) if silent else set(),
     )
@@ -291,6 +293,7 @@ def _why(
         window=seen.pacing.window,
         silent=len(silent),
         silent_until=max(silent.values(), default=None),
+        slow_holds_all=seen.slow and seen.pacing.scope == Pacing.Scope.ALL,
         silent_holds_all=bool(silent) and seen.pacing.scope == Pacing.Scope.ALL,
     )
     return waiting.why_it_waits(facts)

@@ -201,6 +201,8 @@ def _turn(facts: Facts, some_are_blocked: bool) -> list[str]:
     ready = sum(account.state == "ready" and account.takes_pending for account in facts.accounts)
     if not ready or not facts.alive or facts.stuck or facts.window_opens_at or facts.silent_holds_all:
         return []
+    if facts.slow_holds_all:
+        return [_("the batch in hand takes long: its server is slow, or its worker died")]
     if earlier := facts.earlier:
         text = ngettext(
             "%(count)s campaign queued earlier goes first",

@@ -67,6 +67,7 @@ class Facts:
     # Batches whose workers were not heard of for a while; when the last of their leases ends.
     silent: int = 0
     silent_until: datetime | None = None
+    slow_holds_all: bool = False  # nothing else goes out until a batch that tells nothing goes on
     silent_holds_all: bool = False  # nothing else goes out until then
 
     @property

@@ -264,6 +264,22 @@ def test_sending_that_fails_is_not_said_to_be_stopped():
     assert queue_status()["waiting"] == "3 waiting: sending fails: the log on the server says more"
 
 
+def test_a_batch_that_takes_long_is_told_where_the_next_one_waits_for_it(settings):
+    settings.BATCH_LEASE = 180
+    beat()
+    set_pace()
+    campaign, account = queued(), make_account()
+    make_queue(campaign, count=1)
+    make_queue(campaign, "sending", 1, account)
+    told = "the batch in hand takes long: its server is slow, or its worker died"
+    for heard_ago, is_told in ((5, False), (15, True)):
+        lease = timezone.now() + timedelta(seconds=180 - heard_ago)
+        Batch.objects.update(started=Now(), token=uuid4(), lease=lease)
+        assert (told in queue_status()["waiting"]) is is_told
+    set_pace(scope="account")
+    assert told not in queue_status()["waiting"]
+
+
 def test_a_worker_that_has_gone_silent_is_told_while_everything_waits_for_its_batch(settings):
     make_queue(queued(), "sending", 1, make_account())
     make_queue(queued("Next"), "pending", 1)

@@ -71,6 +71,13 @@ def test_each_reason_says_how_many_accounts_it_holds_and_until_when():
     )
 
 
+def test_a_batch_that_takes_long_is_what_the_others_wait_for():
+    assert why(pending=3, accounts=[READY, full()], slow_holds_all=True) == (
+        "3 waiting: 1 account has used its 24 h limit, "
+        "the batch in hand takes long: its server is slow, or its worker died"
+    )
+
+
 def test_a_long_reason_is_cut():
     assert len(why(pending=1, accounts=[Account("paused", pause_reason="very " * 100)])) < 200
 
