@@ -55,7 +55,7 @@ class FreshForm(forms.ModelForm):
 
     def _is_stale(self, name: str) -> bool:
         """Whether the row holds something else by now than the page, which nobody changed there."""
-        now, held = (_unix(value) for value in (self[name].initial, self[name].data))
+        now, held = (_plain(value) for value in (self[name].initial, self[name].data))
         return self.fields[name].has_changed(now, held)
 
     def _post_clean(self) -> None:
@@ -68,6 +68,6 @@ class FreshForm(forms.ModelForm):
             self.add_error(None, words % told)
 
 
-def _unix(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """Without what browsers make of line breaks, and what fields take off both ends."""
     return value.replace("\r\n", "\n").strip() if isinstance(value, str) else value

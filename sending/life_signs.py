@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from sending.models import Batch, Heartbeat
 
@@ -41,12 +42,15 @@ def last_sign() -> Heartbeat | None:
 
 def is_slow(now: datetime) -> bool:
     """Whether a batch has told nothing for a moment: its server is slow, or its worker died."""
-    fresh = now + timedelta(seconds=settings.BATCH_LEASE) - SLOW
-    return Batch.objects.filter(finished=None, started__isnull=False, lease__lt=fresh).exists()
+    return _quiet(now, SLOW).exists()
 
 
 def silent_batches(now: datetime) -> dict[int, datetime]:
     """Batches whose workers have told nothing for a third of their leases, by id, and when these end."""
-    soon = now + timedelta(seconds=settings.BATCH_LEASE * 2 / 3)
-    silent = Batch.objects.filter(finished=None, started__isnull=False, lease__lt=soon)
-    return dict(silent.values_list("pk", "lease"))
+    return dict(_quiet(now, timedelta(seconds=settings.BATCH_LEASE / 3)).values_list("pk", "lease"))
+
+
+def _quiet(now: datetime, since: timedelta) -> QuerySet[Batch]:
+    """Batches in work whose leases were not renewed for so long."""
+    fresh = now + timedelta(seconds=settings.BATCH_LEASE) - since
+    return Batch.objects.filter(finished=None, started__isnull=False, lease__lt=fresh)

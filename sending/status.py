@@ -261,6 +261,7 @@ def _why(
     plans = [seen.uncertain.get(only, {})] if only else list(seen.uncertain.values())
     looks = [plan[what] for plan in plans for what in (Next.LOOK, Next.FOUND) if what in plan]
     resends = [plan[Next.RESEND] for plan in plans if Next.RESEND in plan]
+    is_one_at_a_time = seen.pacing.scope == Pacing.Scope.ALL
     facts = waiting_facts.Facts(
         now=seen.now,
         alive=seen.alive,
@@ -293,7 +294,7 @@ def _why(
         window=seen.pacing.window,
         silent=len(silent),
         silent_until=max(silent.values(), default=None),
-        slow_holds_all=seen.slow and seen.pacing.scope == Pacing.Scope.ALL,
-        silent_holds_all=bool(silent) and seen.pacing.scope == Pacing.Scope.ALL,
+        silent_holds_all=bool(silent) and is_one_at_a_time,
+        slow_holds_all=seen.slow and is_one_at_a_time,
     )
     return waiting.why_it_waits(facts)

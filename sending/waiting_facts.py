@@ -67,8 +67,8 @@ class Facts:
     # Batches whose workers were not heard of for a while; when the last of their leases ends.
     silent: int = 0
     silent_until: datetime | None = None
-    slow_holds_all: bool = False  # nothing else goes out until a batch that tells nothing goes on
     silent_holds_all: bool = False  # nothing else goes out until then
+    slow_holds_all: bool = False  # nor while a batch takes long over a mail
 
     @property
     def window_opens_at(self) -> datetime | None:

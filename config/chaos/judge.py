@@ -124,7 +124,7 @@ def _find_lost(facts: Facts, accepted: Counter[tuple[str, str]], verdict: Verdic
         elif mail.status not in FINAL | {"uncertain"} or has_no_reason(mail):
             verdict.lost.append(mail.id)
     verdict.lost += [-1] * (facts.queued - len(facts.mails))  # rows that are no more have no id
-    verdict.duplicated += [-1] * (len(facts.mails) - facts.queued)
+    verdict.duplicated += [-1] * (len(facts.mails) - facts.queued)  # rows that nobody queued
 
 
 def _find_duplicates(facts: Facts, accepted: Counter[tuple[str, str]], verdict: Verdict) -> None:

@@ -218,9 +218,9 @@ class Run:
         killed = sum(count for kind, count in self.faults.done.items() if kind.startswith("kill -9"))
         if killed < self.options.kills and not self.options.is_short:
             broken.append(f"only {killed} of {self.options.kills} kills: give it more time or mails")
-        planned = {fault.kind for fault in self.plan} - {kind for kind in self.faults.done if kind}
-        for kind in sorted(planned) if not self.options.is_short else ():
-            broken.append(f"never caused: {kind}")
+        if not self.options.is_short:
+            never = {fault.kind for fault in self.plan}.difference(self.faults.done)
+            broken += [f"never caused: {kind}" for kind in sorted(never)]
         result = {
             "seed": self.options.seed, "broken": broken, "faults": self.faults.done,
             "verdict": asdict(verdict), "lanes_at_kills": self.faults.lanes_at_kills,
