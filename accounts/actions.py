@@ -1,6 +1,7 @@
 """What a person, or a reply of a server, can do to an account."""
 
 import logging
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,7 +61,7 @@ def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -
     if PRESETS.get(fields.get("provider", "")) and "host" not in fields:
         current.host = ""
     if fields.get("provider", current.provider) != current.provider:
-        fields = {**brought_by(fields["provider"], current), **fields}
+        fields |= brought_by(fields["provider"], current, given=fields)
     for name, value in fields.items():
         setattr(current, name, value)
     current.fill_in_preset()
@@ -74,18 +75,22 @@ def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -
     return current
 
 
-def brought_by(provider: str, account: SmtpAccount) -> dict[str, Any]:
-    """What a new provider brings beside its host: where its Sent folder is read, and its limit a minute.
+def brought_by(provider: str, account: SmtpAccount, given: Container[str]) -> dict[str, Any]:
+    """The fields that a new provider brings, but for the given ones; {} where it has no preset.
 
-    The old one's would have the new password tried there. {} for a provider without a preset.
+    With a host of its own given, port and security stay, too. The old IMAP host would have the new password
+    tried there.
     """
     preset = PRESETS.get(provider)
     if preset is None:
         return {}
-    minute_limit = account.minute_limit or preset.minute_limit
-    return {
-        "imap_host": preset.imap_host, "imap_port": None, "imap_security": "", "minute_limit": minute_limit,
+    brought: dict[str, Any] = {
+        "imap_host": preset.imap_host, "imap_port": None, "imap_security": "",
+        "minute_limit": account.minute_limit or preset.minute_limit,
     }  # fmt: skip
+    if "host" not in given:
+        brought |= {"host": preset.host, "port": preset.port, "security": preset.security}
+    return {name: value for name, value in brought.items() if name not in given}
 
 
 def remove_account(account: SmtpAccount) -> None:

@@ -104,9 +104,7 @@ class SmtpAccountForm(FreshForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if self.instance.pk and "provider" in self.changed_data:
-            new = brought_by(cleaned.get("provider", ""), self.instance)
-            new |= {"host": ""} if new else {}  # the preset's
-            cleaned |= {name: value for name, value in new.items() if name not in self.changed_data}
+            cleaned |= brought_by(cleaned.get("provider", ""), self.instance, given=self.changed_data)
         if self.has_error("host", "required"):  # the account itself says more about it
             del self.errors["host"]
             cleaned["host"] = ""

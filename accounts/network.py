@@ -26,6 +26,10 @@ class NobodyAnswers(TimeoutError):
     """No connection was made in time: not even the machine answered, or a firewall let nothing through."""
 
 
+class CutShort(TimeoutError):
+    """An end of our own, not the server's slowness, cut the wait off; its text says which."""
+
+
 def seconds_left(ends: float, step: float = float("inf")) -> float:
     """How long the next step may take: its own seconds, or those until the end, by steady_time().
 
@@ -140,6 +144,8 @@ def explain(error: Exception) -> str:
         return "The host name is not known."
     if isinstance(error, NobodyAnswers):
         return "Nobody answers there."
+    if isinstance(error, CutShort):
+        return str(error)
     if isinstance(error, TimeoutError):
         return "The server took too long to answer."
     if isinstance(error, ConnectionRefusedError):

@@ -205,5 +205,6 @@ def _resolve(changes: str, values: dict[str, Any], which: str = "TRUE") -> int:
         which = which.format(campaigns=campaign_model()._meta.db_table)
         cursor.execute(RESOLVE.format(changes=changes, which=which, latest=LATEST), values)
         count = cursor.fetchone()[0]
-    logger.info("Uncertain emails (%s): %s", count, values["text"])
+    if count:
+        logger.info("Uncertain emails (%s): %s", count, values["text"])
     return count

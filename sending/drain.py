@@ -18,8 +18,10 @@ from types import FrameType
 from typing import Any
 
 import django_q.cluster
+from django.utils.translation import gettext_lazy as _lazy
 from django_q.conf import Conf
 
+from accounts.network import CutShort
 from sending import lifeline
 
 # Seconds that the mail in hand has left when its worker is told to end.
@@ -34,8 +36,11 @@ _is_told_to_end = False
 _may_be_cut = False
 
 
-class Cut(TimeoutError):
+class Cut(CutShort):
     """Raised out of a conversation whose worker has to end. For a client it is a time-out."""
+
+    def __init__(self) -> None:
+        super().__init__(_lazy("The worker had to end while this mail was in its hand."))
 
 
 @contextmanager
@@ -82,7 +87,7 @@ def _tell_to_end(*_: object) -> None:
 
 def _cut(number: int, frame: FrameType | None) -> None:
     if _may_be_cut:
-        raise Cut("the worker has to end")
+        raise Cut
 
 
 def _end_conversations() -> None:

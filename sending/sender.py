@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from accounts import timeouts
 from accounts.clock import database_now, steady_time
@@ -219,9 +218,8 @@ class _Sender:
         try:
             with drain.cut_when_over():
                 return connection.send(*envelope, message, ends=ends)
-        except drain.Cut:  # between two steps: the last one may have been done
-            text = _("The worker had to end while this mail was in its hand.")
-            raise SmtpFailure(Phase.DOT, text, after_dot=True) from None
+        except drain.Cut as cut:  # between two steps: the last one may have been done
+            raise SmtpFailure(Phase.DOT, str(cut), after_dot=True) from None
 
     def _connection(self, account: SmtpAccount) -> SmtpConnection:
         """The account's open connection: one for the whole batch, a new one only after a loss."""
