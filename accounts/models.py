@@ -230,18 +230,18 @@ class SmtpAccount(Limits):
         return text % {"username": before.username}
 
     def _sent_folder_problem(self) -> str:
-        """In another mailbox than it was filed in an uncertain mail is missing, and would be sent again."""
+        """An uncertain mail is missing in another mailbox, as in none, and would be sent again unproven."""
         before = self._stored()
         if before is None or self.when_unproven != WhenUnproven.RESEND:
             return ""
-        if not (before.imap_host or self.imap_host):  # nothing is ever looked for
-            return ""
+        if before.when_unproven == WhenUnproven.RESEND and not (before.imap_host or self.imap_host):
+            return ""  # nothing is ever looked for, before as after
         same = ("when_unproven", "imap_host", "imap_port", "username")
         if all(getattr(before, name) == getattr(self, name) for name in same) or not is_looked_into(before):
             return ""
         return _(
-            "Some of its email is uncertain, and would be sent again where it is not in this mailbox: choose "
-            "“Wait for a person to decide” until it is decided (Uncertain emails)."
+            "Some of its email is uncertain, and this could send it again though it arrived: choose “Wait for a "
+            "person to decide” until it is decided (Uncertain emails)."
         )
 
     def _stored(self) -> "SmtpAccount | None":

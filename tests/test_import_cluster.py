@@ -35,7 +35,7 @@ def test_a_cluster_checks_and_imports(start_cluster):
 
 
 def test_an_import_whose_cluster_is_killed_is_done_by_the_next_and_nothing_twice(start_cluster):
-    imported = upload(60_000)
+    imported = upload(30_000)
     Import.objects.filter(pk=imported.pk).update(state="importing")
     first = start_cluster()
     wait_for(lambda: Import.objects.get().rows_done > 0, what="progress")
@@ -46,8 +46,8 @@ def test_an_import_whose_cluster_is_killed_is_done_by_the_next_and_nothing_twice
     start_cluster()
 
     wait_for(lambda: state(imported) == "done", timeout=110, what="the import")
-    assert Contact.objects.count() == 60_000
-    assert Import.objects.get().report["taken"] == 60_000
+    assert Contact.objects.count() == 30_000
+    assert Import.objects.get().report["taken"] == 30_000
 
 
 def test_an_import_whose_cluster_is_told_to_end_goes_back_at_no_cost(start_cluster):

@@ -150,6 +150,13 @@ class TestAMailboxInWhichUncertainMailIsLookedFor:
         with pytest.raises(ValidationError, match="choose “Wait for a person to decide” until"):
             change_account(account, when_unproven="resend", imap_host="imap.other.example")
 
+    def test_nor_is_it_emptied_first_and_the_rule_chosen_then(self, account):
+        change_account(account, when_unproven="hold", imap_host="")
+        with pytest.raises(ValidationError, match="choose “Wait for a person to decide” until"):
+            change_account(account, when_unproven="resend")
+        QueuedEmail.objects.update(status="cancelled", finished_at=timezone.now())
+        change_account(account, when_unproven="resend")
+
     @pytest.mark.parametrize("move", MOVES)
     def test_it_may_be_left_once_nothing_is_uncertain(self, account, move):
         QueuedEmail.objects.update(status="cancelled", finished_at=timezone.now())
