@@ -36,6 +36,7 @@ SASL = "https://www.postfix.org/SASL_README.html"
 POSTFWD = "https://github.com/deltachat/deltachat-core/issues/647"
 CBPOLICYD = "https://github.com/bbottema/simple-java-mail/issues/348"
 IONOS = "https://www.ionos.com/help/email/general-topics/what-are-the-mass-mailing-limits/"
+QQ = "https://github.com/chengazhen/cursor-auto-free/issues/294"
 LOOKUP = "https://github.com/Mailu/Mailu/pull/633"
 MIMECAST = "https://community.mimecast.com/s/article/email-security-cloud-gateway-mimecast-smtp-error-codes"
 AUTHSMTP = "https://www.authsmtp.com/faqs/faq-29.html"
@@ -116,11 +117,11 @@ BY_WORDS = (
          r"|cannot achieve exchange server authentication",
          LOGIN_WANTED,
          "550 5.7.1 Client was not authenticated", RFC4954, (*MAIL, *RCPT)),
-    Rule(r"^4.*your (email |e-mail |mail |smtp )?(account|mailbox) .{0,20}temporar\w* (disabled|suspended"
-         r"|blocked|locked)", TRY_LATER,
+    Rule(r"^4.*your (user |email |e-mail |mail |smtp )?(account|mailbox) .{0,20}temporar\w* (disabled"
+         r"|suspended|blocked|locked)", TRY_LATER,
          "454 4.7.0 Your account has been temporarily locked. Try again in 15 minutes", RFC4954, AUTH_ON),
-    Rule(r"your (email |e-mail |mail |smtp )?(account|mailbox|domain) .{0,40}(disabled|suspended"
-         r"|blocked|locked)"
+    Rule(r"(your (user |email |e-mail |mail |smtp )?(account|mailbox|domain)|smtp account) .{0,40}(disabled"
+         r"|suspended|blocked|locked)"
          r"|(disabled|suspended|blocked) (for|on) your (email |e-mail |mail |smtp )?account"
          r"|(your|smtp) (smtp |email |mail )?(service|auth\w*) .{0,20}(disabled|suspended|blocked)"
          r"|^5(25|\d\d 5\.7\.13) (?!.*recipient)",
@@ -137,7 +138,8 @@ BY_WORDS = (
     Rule(r"^5\d\d 5\.2\.2 ", RECIPIENT_REFUSED, "552 5.2.2 The user's daily mail quota is used up", RFC3463,
          RCPT),
     Rule(r"(daily|monthly) .{0,40}(limit|quota)|messaging limits|(insufficient|not enough) credit"
-         r"|(limit|quota|only \d).{0,40} (per|in|within) (the )?(last )?(day|24 ?h|month)"
+         r"|(limit|quota|exceed|too many|max|more than \d|only \d).{0,60} (per|in|within) (the )?(last )?(day"
+         r"|24 ?h|month)"
          r"|(sending|outgoing) (limit|quota)|send(er)? quota|you have exceeded your .{0,40}(limit|quota)",
          LIMIT_REACHED, "554 5.7.1 <a@example.com>: Recipient address rejected: You have exceeded your quota",
          POSTFIX, AUTH_ON),
@@ -149,7 +151,7 @@ BY_WORDS = (
     Rule(r"sender rate\b|outbound thread limit", TRY_LATER, "451 Sender rate exceeds 100 messages per 1h",
          "https://github.com/madeITBelgium/vesta/issues/3", AUTH_ON),
     Rule(r"(exceed|limit|too many|max|only \d).{0,60}(per|this) \d* ?(hour|minute)|hourly"
-         r"|per \d* ?(hour|minute) exceed", TRY_LATER,
+         r"|\bhour limit|per \d* ?(hour|minute) exceed", TRY_LATER,
          "550 Domain example.com has exceeded the max emails per hour (100/100 (100%)) allowed.", EXIM,
          AUTH_ON),
     Rule(r"^5.*(mailbox|inbox|account|user|recipient).{0,40}(full|over.?quota|quota exceeded)",
@@ -163,6 +165,9 @@ BY_WORDS = (
     Rule(r"^4.*(temporary (local problem|(service|lookup) failure)|server configuration (problem|error)"
          r"|tls (is )?not available|(internal resources|account service) .{0,20}unavailable)",
          RETRY_AND_REST, "451 4.3.0 <a@example.com>: Temporary lookup failure", LOOKUP, RCPT_ON),
+    # QQ's words for each reason there may be: most want a person, and a wrong log-in must not be tried on.
+    Rule(r"^535 .*password is incorrect", WRONG_PASSWORD, "535 Login fail. Account is abnormal, service is"
+         " not open, password is incorrect, login frequency limited, or system is busy.", QQ, AUTH),
     # Of recipients that are invalid: so Cisco's gateways answer for a while, of good ones, too.
     Rule(r"too many ((invalid|unknown|bad|nonexistent) )?(connections|concurrent|messages|e?-?mails"
          r"|recipients|addresses|users|requests|errors)|too much mail from|rate.?limit|throttl"
@@ -201,7 +206,12 @@ BY_ENHANCED_CODE = (
          RFC3463, MAIL_ON),
     Rule(NOTHING_ELSE + r"\d\d 5\.1\.([126]|10) ", RECIPIENT_GONE,
          "550 5.1.1 Bad destination mailbox address", RFC3463, RCPT_ON),
-    Rule(r"^5\d\d 5\.[124]\.0 ", REFUSED_VAGUELY, "550 5.1.0 Address rejected.", RFC3463, RCPT),
+    # Once the message was seen, words about it outweigh a code of the recipient's.
+    Rule(r"^5\d\d 5\.[124]\..*(spam|content|virus|bare (cr|lf)|message (contains|rejected|blocked|refused))",
+         CONTENT_REFUSED, "552 5.2.0 This message has been rejected due to content judged to be spam by the"
+         " internet community IB212", "https://blog.mailchannels.com/top-smtp-error-messages-june-2016",
+         DATA_ON),
+    Rule(r"^5\d\d 5\.[124]\.0 ", REFUSED_VAGUELY, "550 5.1.0 Address rejected.", RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.([124]\.|7\.17 )", RECIPIENT_REFUSED,
          "550 5.2.1 Mailbox disabled by policy", RFC3463, RCPT_ON),
     Rule(r"^5\d\d 5\.2\.2 .*(full|quota)", OWN_MAILBOX_FULL, "552 5.2.2 Mailbox full", RFC3463, MAIL),

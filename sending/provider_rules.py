@@ -227,6 +227,10 @@ SENDING_STOPPED = (
     Rule(r"smtp account is not (yet )?activated", ACCOUNT_BLOCKED,
          "502 5.7.0 Your SMTP account is not yet activated.",
          "https://github.com/supabase/agent-skills/issues/133", MAIL_ON),
+    # Mailgun's: it names the moment, an hour away at most for a new account.
+    Rule(r"is not allowed to send: .{0,40}limit exceeded", TRY_LATER,
+         "421 Domain example.com is not allowed to send: recipient limit exceeded, try again after Sun, 05"
+         " Oct 2025 19:22:44 UTC", "https://github.com/coopdevs/timeoverflow/issues/820", MAIL_ON),
     Rule(r"(account|ip address|domain \S+) is not allowed to send(:|\.| *$)", ACCOUNT_BLOCKED,
          "550 that SMTP username's account is not allowed to send", SMTP2GO, MAIL_ON),
 )  # fmt: skip

@@ -238,7 +238,8 @@ def _retries(facts: Facts) -> list[str]:
 def _short(reason: str) -> str:
     """The plain words of a reason, without the server's reply in brackets behind them."""
     text = " ".join(reason.split())
-    text = (re.sub(r"\s*\([^()]*\)$", "", text) or text).rstrip(".")
+    # A reply may have brackets of its own, and its end may be cut off.
+    text = (re.sub(r"\s*\((\d{3} .*|[^()]*\))$", "", text) or text).rstrip(".")
     if len(text) <= REASON_LENGTH:
         return text
     whole = re.match(rf"(.{{20,{REASON_LENGTH}}})[.] ", text)  # what is wrong; its cure may have no room

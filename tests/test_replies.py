@@ -48,6 +48,18 @@ CALLOUT = (
 )
 
 CASES = [
+    (OTHER, "dot", "552 5.2.0 x This message has been rejected due to content judged to be spam by", CONTENT),
+    (OTHER, "dot", "552 5.2.0 Message contains bare CR and is violating 822.bis section 2.3", CONTENT),
+    (OTHER, "rcpt", "421 Domain x.y is not allowed to send: bytes limit exceeded, try again after S", SHORTLY),
+    (OTHER, "dot", "421 Domain x.y is not allowed to send: recipient limit exceeded, try again aft", SHORTLY),
+    (OTHER, "dot", "421 Domain x.y is not allowed to send: Please activate your Mailgun account. Ch", MENDED),
+    (OTHER, "auth", "535 Login fail. Account is abnormal, service not open, password is incorrect", MENDED),
+    (OTHER, "dot", "550 5.7.1 send spam mail rejected: exceeded hour limit", SHORTLY),
+    (OTHER, "rcpt", "550 RCPT:ERR exceeded hour limit", SHORTLY),
+    (OTHER, "rcpt", "550 Your user account has been disabled", MENDED),
+    (OTHER, "rcpt", "554 The SMTP account has been disabled, contact support", MENDED),
+    (OTHER, "rcpt", "550 Domain x.y has exceeded the max emails per day (500/500 (100%)) allowed", WINDOW),
+    (OTHER, "rcpt", "451 4.7.1 You have sent more than 500 emails in the last 24 hours", WINDOW),
     (M365, "dot", "550 5.3.4 Requested action not taken; We noticed some unusual activity in your H", MENDED),
     (M365, "dot", "451 4.2.0 STOREDRV.Submission.Exception:StorageTransientException", LATER),
     (M365, "dot", "554 5.2.0 STOREDRV.Submission.Exception:InvalidRecipientsException", REFUSED),

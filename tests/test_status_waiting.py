@@ -49,6 +49,19 @@ def test_a_paused_account_says_why_in_plain_words_without_the_servers_reply():
     assert why(pending=3, accounts=[paused]) == ("3 waiting: 1 account is paused (Make a new app password)")
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "(535 5.7.0 (#AUTH005) Too many bad auth attempts.)",
+        "(421 4.7.0 Temporary System Problem. Try again later (10). For more information, go to help. abc)",
+        "(421 4.7.0 Try again later (10). " + "This is said at length, and cut. " * 9,
+    ],
+)
+def test_a_reply_with_brackets_of_its_own_is_left_out_whole(reply):
+    paused = Account("paused", pause_reason=f"Make a new app password. {reply}")
+    assert why(pending=3, accounts=[paused]) == ("3 waiting: 1 account is paused (Make a new app password)")
+
+
 def test_an_account_that_rests_says_until_when():
     paused = Account("paused", pause_reason="Too many log-ins.", goes_on_at=NOON + timedelta(minutes=5))
     assert "1 account is paused (Too many log-ins; goes on today 12:05)" in why(pending=3, accounts=[paused])

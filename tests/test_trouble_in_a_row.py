@@ -66,6 +66,15 @@ def test_what_went_back_at_no_cost_does_not_break_the_row(smtp_script):
     assert Campaign.objects.get().status == "paused"
 
 
+def test_ten_that_are_refused_at_the_dot_for_no_reason_of_theirs_pause_the_account(smtp_script):
+    answers(smtp_script, "dot", "554 5.2.0 Not taken", *range(1, 12))
+    set_pace(batch_size=11)
+    queue(11)
+    send_next()
+    assert states() == ["failed"] * 10 + ["pending"]
+    assert "refuses one recipient after the other" in SmtpAccount.objects.get().pause_reason
+
+
 def test_two_connections_lost_in_a_row_rest_the_account_over_batches_of_one(smtp_script):
     answers(smtp_script, "rcpt", Action.DROP, 1)
     answers(smtp_script, "dot", Action.KEEP_AND_DROP, 2)
