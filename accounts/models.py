@@ -240,8 +240,8 @@ class SmtpAccount(Limits):
         if all(getattr(before, name) == getattr(self, name) for name in same) or not is_looked_into(before):
             return ""
         return _(
-            "Some of its email is uncertain, and this could send it again though it arrived: choose “Wait for "
-            "a person to decide” until it is decided (Uncertain emails)."
+            "Some of its email is uncertain, and this could send it again though it arrived: choose “Wait "
+            "for a person to decide” until it is decided (Uncertain emails)."
         )
 
     def _stored(self) -> "SmtpAccount | None":

@@ -50,7 +50,7 @@ CALLOUT = (
 CASES = [
     (OTHER, "dot", "552 5.2.0 x This message has been rejected due to content judged to be spam by", CONTENT),
     (OTHER, "dot", "552 5.2.0 Message contains bare CR and is violating 822.bis section 2.3", CONTENT),
-    (OTHER, "rcpt", "421 Domain x.y is not allowed to send: bytes limit exceeded, try again after S", SHORTLY),
+    (OTHER, "rcpt", "421 Domain x.y is not allowed to send: bytes limit exceeded, try again after", SHORTLY),
     (OTHER, "dot", "421 Domain x.y is not allowed to send: recipient limit exceeded, try again aft", SHORTLY),
     (OTHER, "dot", "421 Domain x.y is not allowed to send: Please activate your Mailgun account. Ch", MENDED),
     (OTHER, "auth", "535 Login fail. Account is abnormal, service not open, password is incorrect", MENDED),
