@@ -3,6 +3,7 @@
 import logging
 import random
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -28,6 +29,7 @@ from sending.models import Batch, Pacing, QueuedEmail
 from sending.spacing import Spacing
 
 logger = logging.getLogger(__name__)
+AT_ONCE = 10  # letters composed at once: between two such lots the lease is renewed, and an end heeded
 LONG_WAIT = 5.0  # seconds; what the ledger said before it, of who may send, is asked again after it
 
 
@@ -85,6 +87,7 @@ class _Sender:
         self.longest_pause = max(self.pacing.delay + self.pacing.jitter, self.spacing.longest)
         lease = settings.BATCH_LEASE + self.longest_pause
         self.hold = Hold(batch_id, token, lease, campaigns, accounts)
+        self.letters: Mapping[int, Letter | ComposeError] = {}
         self.connections: dict[int, SmtpConnection] = {}
         self.effects = effects.Effects(self.hold)
         self.started = time.monotonic()
@@ -94,11 +97,7 @@ class _Sender:
         """Sends what it may. False when the batch was taken away; then nothing more was started."""
         if self.pacing.window.opens_at(timezone.localtime(database_now())):
             return True  # it closed since the claim: no batch begins any more
-        letters = compose(self.mails)  # may take a while: who stopped what is asked after it
-        self.effects.heed(ledger.stopped(self.hold))
         self.effects.heed_limits()
-        if self.spacing.longest and not self._renew_lease():  # the first mail may have to wait, too
-            return False
         try:
             pause = 0.0
             for mail in self.mails:
@@ -106,16 +105,21 @@ class _Sender:
                     return False
                 if self.effects.handed_back(mail):
                     continue
+                if mail.pk not in self.letters:
+                    if not self._compose_from(mail):
+                        return False
+                    if self.effects.handed_back(mail):
+                        continue
                 wait = max(pause, self.spacing.wait(mail.account_id))
                 if self._must_stop_within(wait):
                     return True
                 if wait >= LONG_WAIT:
-                    if not self._renew_lease():  # where this mail is not sent, the next one waits, too
+                    if not self._look_again():
                         return False
-                    if not self._still_may_send(mail):
+                    if self.effects.handed_back(mail):
                         continue
                 try:
-                    if not self._send_one(mail, letters[mail.pk]):
+                    if not self._send_one(mail, self.letters[mail.pk]):
                         return False
                 except drain.Cut:  # it never came to the final dot: it goes back, too
                     self.in_hand = False
@@ -125,12 +129,21 @@ class _Sender:
         finally:
             self._close_connections()
 
-    def _renew_lease(self) -> bool:
+    def _compose_from(self, mail: QueuedEmail) -> bool:
+        """Composes this mail's letter and the next ones', which may take a while. False as _look_again()."""
+        rest = self.mails[self.mails.index(mail) :]
+        upcoming = [one for one in rest if not self.effects.handed_back(one)][:AT_ONCE]
+        self.letters = patiently(lambda: compose(upcoming))
+        return self._look_again()
+
+    def _look_again(self) -> bool:
+        """Renews the lease, gives back what was stopped meanwhile. False when the batch was taken away."""
         asked = steady_time()
         if not ledger.renew(self.hold):
             return False
         self.lease_ends = asked + self.hold.lease
-        return True
+        self.effects.heed(ledger.stopped(self.hold))
+        return self.effects.is_ours
 
     def _close_connections(self) -> None:
         with suppress(drain.Cut):
@@ -143,10 +156,6 @@ class _Sender:
         ends = time.monotonic() - self.started + pause
         is_too_long = ends > settings.BATCH_BUDGET or pause > self.longest_pause
         return is_too_long or drain.stopping.wait(pause)
-
-    def _still_may_send(self, mail: QueuedEmail) -> bool:
-        self.effects.heed(ledger.stopped(self.hold))
-        return self.effects.is_ours and not self.effects.handed_back(mail)
 
     def _send_one(self, mail: QueuedEmail, letter: Letter | ComposeError) -> bool:
         """Sends one mail and draws the consequences. False when the batch was taken away."""
@@ -164,9 +173,7 @@ class _Sender:
             return False
         self.effects.heed(stopped)
         if steady_time() - asked >= LONG_WAIT:  # it had to wait: its answer is old, and so is the lease
-            if not self._renew_lease():
-                return False
-            self.effects.heed(ledger.stopped(self.hold))
+            return self._look_again()
         return self.effects.is_ours
 
     def _attempt(self, mail: QueuedEmail, letter: Letter | ComposeError) -> Attempt:

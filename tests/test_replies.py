@@ -48,6 +48,9 @@ CALLOUT = (
 )
 
 CASES = [
+    (OTHER, "rcpt", "550 This account has been disabled due to excessive sending", REFUSED),
+    (OTHER, "rcpt", "550 5.1.2 Host lookup failed, DNS SERVFAIL", REFUSED),
+    (OTHER, "rcpt", "550 Invalid recipient, your trial account can only send to verified addresses", REFUSED),
     (OTHER, "dot", "552 5.2.0 x This message has been rejected due to content judged to be spam by", CONTENT),
     (OTHER, "dot", "552 5.2.0 Message contains bare CR and is violating 822.bis section 2.3", CONTENT),
     (OTHER, "rcpt", "421 Domain x.y is not allowed to send: bytes limit exceeded, try again after", SHORTLY),
