@@ -57,7 +57,7 @@ RFC7489 = "RFC 7489 section 10.3"
 NOTHING_ELSE = (
     r"^5(?!.*(sender|sending account|outgoing|temporar|spam|polic|reputation|preferenc|blocked|too many"
     r"|\bip[- ]address|\bip has|\b(your|the|sending|this|client) ip\b|(?<![\w.-])client(?![\w.-]*[.-]\w)"
-    r"|\bdns\b|lookup|authenticat|abuse|excessive|suspicious|trial|user reject|postmaster verif))"
+    r"|\bdns\b|lookup|authenticat|abuse|excessive|suspicious|\btrial\b|user reject|postmaster verif))"
 )
 # At the dot it may be a link in the message that is on a list.
 BEFORE_DOT = tuple(phase for phase in EVER if phase != Phase.DOT)

@@ -48,6 +48,7 @@ CALLOUT = (
 )
 
 CASES = [
+    (OTHER, "rcpt", "550 5.1.1 <a@industrial.example>: Recipient address rejected: User unknown", GONE),
     (OTHER, "rcpt", "550 This account has been disabled due to excessive sending", REFUSED),
     (OTHER, "rcpt", "550 5.1.2 Host lookup failed, DNS SERVFAIL", REFUSED),
     (OTHER, "rcpt", "550 Invalid recipient, your trial account can only send to verified addresses", REFUSED),
