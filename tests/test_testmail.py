@@ -182,7 +182,7 @@ def test_the_spacing_holds_before_and_after_it(account):
     SmtpAccount.objects.update(spacing=900)
     send(account)
     assert look(account).held_by == "spacing"
-    with pytest.raises(Refused, match="waits for its spacing; its next mail may go (today|tomorrow)"):
+    with pytest.raises(Refused, match=r"waits for its spacing; its next mail may go (today|tomorrow)"):
         send(account)
 
 
