@@ -1,11 +1,12 @@
-"""What must reach the database waits for it, for a while."""
+"""What must reach the database waits for it, for a while; what is told together is read as of one moment."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from sending import drain
 
@@ -35,3 +36,15 @@ def patiently(write: Callable[[], Result]) -> Result:
             logger.warning("The database is away; what has to be written waits for it")
             time.sleep(pause)
             pause = min(1.0, 2 * pause)
+
+
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """All that is read inside is as of one moment; in a transaction that is open already, as that sees it."""
+    if connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield

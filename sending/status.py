@@ -17,6 +17,7 @@ from accounts.clock import database_now
 from accounts.models import SmtpAccount
 from sending import capacity, health, life_signs, uncertain, waiting, waiting_facts
 from sending.campaign import ORDER, campaign_model
+from sending.database import one_snapshot
 from sending.models import Batch, Pacing, QueuedEmail, Tally
 from sending.uncertain import Expected, Next
 
@@ -41,6 +42,7 @@ class _Seen:
     silent_campaigns: set[int]  # that have mails in those
 
 
+@one_snapshot()
 def queue_status() -> dict[str, Any]:
     """Everything that the shell contract's `queue_status --json` prints; times are aware datetimes.
 
@@ -48,7 +50,7 @@ def queue_status() -> dict[str, Any]:
     mail waits, in one sentence, or ""}. "failing": sending runs, but its last look at the queue failed;
     "stuck": it looks, and due mail lies still. Campaigns stand in the order in which they are sent, drafts
     last; one that has nothing left to do has the status "finished". "ahead": for how many campaigns it waits,
-    which have mail to send and an account that is ready.
+    which have mail to send and an account that is ready. All of it is as of one moment.
     """
     by_campaign, by_account, total = _counts()
     now, sign = database_now(), life_signs.last_sign()

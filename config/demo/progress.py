@@ -16,14 +16,11 @@ def until_all_is_sent(seconds: float) -> Iterator[dict[str, Any]]:
     Raises TimeoutError when that takes longer than so many seconds.
     """
     ends = time.monotonic() + seconds
-    was_over = False
     while True:
         status = queue_status()
         yield status
-        # Twice: a status is asked in several statements, and mails may be claimed between two of them.
-        if (is_over := _is_over(status)) and was_over:
+        if _is_over(status):
             return
-        was_over = is_over
         if time.monotonic() > ends:
             raise TimeoutError(f"sending did not end within {seconds:.0f} s: {status['waiting']}")
         time.sleep(1)
