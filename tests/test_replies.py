@@ -48,6 +48,15 @@ CALLOUT = (
 )
 
 CASES = [
+    (OTHER, "rcpt", "450 4.2.1 Recipient has received too many messages in the last 24 hours", LATER),
+    (OTHER, "rcpt", "452 4.2.1 recipient exceeded the number of messages it may receive per day", LATER),
+    (OTHER, "rcpt", "550 5.2.1 The recipient has received more than 500 messages in the last 24 hou", LATER),
+    (OTHER, "rcpt", "450 4.2.1 You have exceeded the number of messages per day", WINDOW),
+    (OTHER, "rcpt", "450 4.7.1 Too many invalid recipients, try again in 24 hours", SHORTLY),
+    (OTHER, "dot", "552 5.2.2 Message rejected: quota exceeded", REFUSED),
+    (OTHER, "dot", "550 5.2.1 Message rejected: mailbox disabled", REFUSED),
+    # iCloud said so of good addresses, too, for a day in April 2021.
+    (OTHER, "rcpt", "550 5.1.1 <a@example.com>: user lookup success but no user record found", REFUSED),
     (OTHER, "rcpt", "550 5.1.1 <a@industrial.example>: Recipient address rejected: User unknown", GONE),
     (OTHER, "rcpt", "550 This account has been disabled due to excessive sending", REFUSED),
     (OTHER, "rcpt", "550 5.1.2 Host lookup failed, DNS SERVFAIL", REFUSED),
