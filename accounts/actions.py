@@ -1,7 +1,7 @@
 """What a person, or a reply of a server, can do to an account."""
 
 import logging
-from collections.abc import Container
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,15 +53,12 @@ def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
 def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -> SmtpAccount:
     """Changes the given fields of SmtpAccount, and the password (plain text) where there is one.
 
-    A new provider without a new host brings its own host, port and security, and without a new IMAP host
-    its own. Raises ValidationError as add_account does; nothing is changed then.
+    A provider brings what is its own, see brought_by(). Raises ValidationError as add_account does; nothing
+    is changed then.
     """
     one_mailbox_at_a_time()
     current = SmtpAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
-    if PRESETS.get(fields.get("provider", "")) and "host" not in fields:
-        current.host = ""
-    if fields.get("provider", current.provider) != current.provider:
-        fields |= brought_by(fields["provider"], current, given=fields)
+    fields |= brought_by(current, fields)
     for name, value in fields.items():
         setattr(current, name, value)
     current.fill_in_preset()
@@ -75,22 +72,23 @@ def change_account(account: SmtpAccount, *, password: str = "", **fields: Any) -
     return current
 
 
-def brought_by(provider: str, account: SmtpAccount, given: Container[str]) -> dict[str, Any]:
-    """The fields that a new provider brings, but for the given ones; {} where it has no preset.
+def brought_by(account: SmtpAccount, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """What follows for other fields of the account from these changes; empty is for fill_in_preset().
 
-    With a host of its own given, port and security stay, too. The old IMAP host would have the new password
-    tried there.
+    A provider that is named, or a host that is emptied, brings the provider's host, port and security; a new
+    provider also where its Sent folder is read, and its limit a minute: the old one's would have the new
+    password tried there. What is in the changes stays.
     """
+    provider, host = changes.get("provider", account.provider), changes.get("host")
     preset = PRESETS.get(provider)
-    if preset is None:
-        return {}
-    brought: dict[str, Any] = {
-        "imap_host": preset.imap_host, "imap_port": None, "imap_security": "",
-        "minute_limit": account.minute_limit or preset.minute_limit,
-    }  # fmt: skip
-    if "host" not in given:
-        brought |= {"host": preset.host, "port": preset.port, "security": preset.security}
-    return {name: value for name, value in brought.items() if name not in given}
+    brought: dict[str, Any] = {}
+    if preset and not host and {"provider", "host"} & set(changes):
+        brought |= {"host": "", "port": None, "security": ""}
+    if preset and provider != account.provider:
+        minute_limit = account.minute_limit or preset.minute_limit
+        brought |= {"imap_host": preset.imap_host, "imap_port": None, "imap_security": ""}
+        brought |= {"minute_limit": minute_limit}
+    return {name: value for name, value in brought.items() if name not in changes}
 
 
 def remove_account(account: SmtpAccount) -> None:

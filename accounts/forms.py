@@ -103,8 +103,9 @@ class SmtpAccountForm(FreshForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if self.instance.pk and "provider" in self.changed_data:
-            cleaned |= brought_by(cleaned.get("provider", ""), self.instance, given=self.changed_data)
+        if self.instance.pk:
+            changes = {name: cleaned[name] for name in self.changed_data if name in cleaned}
+            cleaned |= brought_by(self.instance, changes)
         if self.has_error("host", "required"):  # the account itself says more about it
             del self.errors["host"]
             cleaned["host"] = ""

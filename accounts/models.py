@@ -141,8 +141,12 @@ class SmtpAccount(Limits):
             self.imap_host = self.imap_host or preset.imap_host
             self.minute_limit = self.minute_limit or preset.minute_limit
         if preset and not self.host:
-            self.host, self.port, self.security = preset.host, preset.port, preset.security
-        self.security = self.security or Security.STARTTLS
+            self.host = preset.host
+            if not (self.port or self.security):
+                self.port, self.security = preset.port, preset.security
+        # A port that speaks TLS from the start answers nobody who waits for STARTTLS.
+        tls = Security.TLS if self.port == USUAL_PORTS[Security.TLS] else Security.STARTTLS
+        self.security = self.security or tls
         self.port = self.port or USUAL_PORTS.get(self.security, 587)
         self.imap_host = _host(self.imap_host)
         self.imap_security = self.imap_security or ImapSecurity.TLS
