@@ -106,6 +106,8 @@ class _Sender:
                 if self.effects.handed_back(mail):
                     continue
                 if mail.pk not in self.letters:
+                    if self._must_stop_within(0):
+                        return True
                     if not self._compose_from(mail):
                         return False
                     if self.effects.handed_back(mail):

@@ -66,6 +66,22 @@ def test_a_worker_that_is_told_to_end_composes_no_more_and_gives_all_back(
     assert (states(), composed) == (["pending"] * 5, [2])
 
 
+def test_a_worker_that_is_told_to_end_with_a_mail_in_hand_composes_no_other(
+    smtp_server, while_composing, monkeypatch
+):
+    monkeypatch.setattr(drain, "stopping", threading.Event())
+
+    def script(phase, login, rcpt):
+        if (phase, rcpt) == ("dot", "person2@example.com"):
+            drain.stopping.set()
+
+    smtp_server.script = script
+    composed = while_composing(lambda: None)
+    queue(5)
+    send_next()
+    assert (states(), composed) == (["sent"] * 2 + ["pending"] * 3, [2])
+
+
 def test_a_campaign_that_is_paused_while_later_letters_are_composed_sends_no_other(
     smtp_server, while_composing
 ):
