@@ -69,6 +69,14 @@ def _start(batch_id: int) -> UUID | None:
     return token if started else None
 
 
+class _TakenAway(Exception):
+    """The batch is not this worker's any more: nothing may be started."""
+
+
+class _Over(Exception):
+    """The worker has to end, or the batch has no more time: the rest goes back."""
+
+
 class _Sender:
     """The run of one batch. What it knows dies with it; the ledger has what counts."""
 
@@ -87,6 +95,7 @@ class _Sender:
         self.longest_pause = max(self.pacing.delay + self.pacing.jitter, self.spacing.longest)
         lease = settings.BATCH_LEASE + self.longest_pause
         self.hold = Hold(batch_id, token, lease, campaigns, accounts)
+        self.pause = 0.0  # seconds before the next mail
         self.letters: Mapping[int, Letter | ComposeError] = {}
         self.connections: dict[int, SmtpConnection] = {}
         self.effects = effects.Effects(self.hold)
@@ -99,53 +108,57 @@ class _Sender:
             return True  # it closed since the claim: no batch begins any more
         self.effects.heed_limits()
         try:
-            pause = 0.0
             for mail in self.mails:
-                if not self.effects.is_ours:
-                    return False
-                if self.effects.handed_back(mail):
-                    continue
-                if mail.pk not in self.letters:
-                    if self._must_stop_within(0):
-                        return True
-                    if not self._compose_from(mail):
-                        return False
-                    if self.effects.handed_back(mail):
-                        continue
-                wait = max(pause, self.spacing.wait(mail.account_id))
-                if self._must_stop_within(wait):
-                    return True
-                if wait >= LONG_WAIT:
-                    if not self._look_again():
-                        return False
-                    if self.effects.handed_back(mail):
-                        continue
-                try:
-                    if not self._send_one(mail, self.letters[mail.pk]):
-                        return False
-                except drain.Cut:  # it never came to the final dot: it goes back, too
-                    self.in_hand = False
-                    return True
-                pause = self.pacing.delay + random.uniform(0, self.pacing.jitter)  # noqa: S311
-            return self.effects.is_ours
+                if self._may_go(mail):
+                    self._send_one(mail)
+                    self.pause = self.pacing.delay + random.uniform(0, self.pacing.jitter)  # noqa: S311
+        except _TakenAway:
+            return False
+        except _Over:
+            return True
+        except drain.Cut:  # the mail never came to the final dot: it goes back, too
+            self.in_hand = False
+            return True
         finally:
             self._close_connections()
+        return self.effects.is_ours
 
-    def _compose_from(self, mail: QueuedEmail) -> bool:
-        """Composes this mail's letter and the next ones', which may take a while. False as _look_again()."""
+    def _may_go(self, mail: QueuedEmail) -> bool:
+        """Composes its letter and waits for its turn. False where it was given back to the queue meanwhile.
+
+        Raises _TakenAway, and _Over.
+        """
+        if not self.effects.is_ours:
+            raise _TakenAway
+        if self.effects.handed_back(mail):
+            return False
+        if mail.pk not in self.letters:
+            self._compose_from(mail)
+            if self.effects.handed_back(mail):
+                return False
+        wait = max(self.pause, self.spacing.wait(mail.account_id))
+        self._wait(wait)
+        if wait >= LONG_WAIT:
+            self._look_again()
+        return not self.effects.handed_back(mail)
+
+    def _compose_from(self, mail: QueuedEmail) -> None:
+        """Composes this mail's letter and the next ones', which may take a while."""
+        self._wait(0)
         rest = self.mails[self.mails.index(mail) :]
         upcoming = [one for one in rest if not self.effects.handed_back(one)][:AT_ONCE]
         self.letters = patiently(lambda: compose(upcoming))
-        return self._look_again()
+        self._look_again()
 
-    def _look_again(self) -> bool:
-        """Renews the lease, gives back what was stopped meanwhile. False when the batch was taken away."""
+    def _look_again(self) -> None:
+        """Renews the lease and gives back what was stopped meanwhile. Raises _TakenAway."""
         asked = steady_time()
         if not ledger.renew(self.hold):
-            return False
+            raise _TakenAway
         self.lease_ends = asked + self.hold.lease
         self.effects.heed(ledger.stopped(self.hold))
-        return self.effects.is_ours
+        if not self.effects.is_ours:
+            raise _TakenAway
 
     def _close_connections(self) -> None:
         with suppress(drain.Cut):
@@ -153,16 +166,17 @@ class _Sender:
                 with drain.cut_when_over():
                     connection.close()
 
-    def _must_stop_within(self, pause: float) -> bool:
-        """Waits so many seconds. True when told to end, or when the batch has no time for that."""
+    def _wait(self, pause: float) -> None:
+        """Waits so many seconds. Raises _Over when told to end, or when the batch has no time for that."""
         ends = time.monotonic() - self.started + pause
         is_too_long = ends > settings.BATCH_BUDGET or pause > self.longest_pause
-        return is_too_long or drain.stopping.wait(pause)
+        if is_too_long or drain.stopping.wait(pause):
+            raise _Over
 
-    def _send_one(self, mail: QueuedEmail, letter: Letter | ComposeError) -> bool:
-        """Sends one mail and draws the consequences. False when the batch was taken away."""
+    def _send_one(self, mail: QueuedEmail) -> None:
+        """Sends one mail and draws the consequences. Raises _TakenAway."""
         self.in_hand = True
-        attempt = self._attempt(mail, letter)
+        attempt = self._attempt(mail, self.letters[mail.pk])
         asked = steady_time()
         stopped = ledger.record(self.hold, attempt)
         self.lease_ends = asked + self.hold.lease
@@ -172,11 +186,10 @@ class _Sender:
         self.spacing.note(mail.account_id)
         self.effects.follow(mail, attempt)
         if stopped is None:
-            return False
+            raise _TakenAway
         self.effects.heed(stopped)
         if steady_time() - asked >= LONG_WAIT:  # it had to wait: its answer is old, and so is the lease
-            return self._look_again()
-        return self.effects.is_ours
+            self._look_again()
 
     def _attempt(self, mail: QueuedEmail, letter: Letter | ComposeError) -> Attempt:
         started = time.monotonic()
