@@ -36,8 +36,7 @@ def add_account(*, password: str = "", **fields: Any) -> SmtpAccount:
     whose message_dict says per field what to change; nothing is stored then.
     """
     one_mailbox_at_a_time()
-    fields.setdefault("imap_port", None)  # the usual one of its security
-    account = SmtpAccount(**fields)
+    account = SmtpAccount(**{"port": None, "security": "", "imap_port": None, **fields})  # empty: the usual
     account.fill_in_preset()
     account.password = tidy_password(account.provider, password)
     if account.password and not account.username:
@@ -79,7 +78,7 @@ def brought_by(account: SmtpAccount, changes: Mapping[str, Any]) -> dict[str, An
     provider also where its Sent folder is read, and its limit a minute: the old one's would have the new
     password tried there. What is in the changes stays.
     """
-    provider, host = changes.get("provider", account.provider), changes.get("host")
+    provider, host = changes.get("provider", account.provider), (changes.get("host") or "").strip()
     preset = PRESETS.get(provider)
     brought: dict[str, Any] = {}
     if preset and not host and {"provider", "host"} & set(changes):

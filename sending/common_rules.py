@@ -137,12 +137,13 @@ BY_WORDS = (
          "452 4.2.2 <a@example.com>: You have exceeded your storage limit", RFC3463, RCPT),
     Rule(r"^5\d\d 5\.2\.2 ", RECIPIENT_REFUSED, "552 5.2.2 The user's daily mail quota is used up", RFC3463,
          RCPT),
-    Rule(r"^\d+ [45]\.2\.1 (?!.*\b(sender|sending|you|your)\b)"
+    Rule(r"^\d+ [45]\.2\.1 (?!.*\b(sender|sending|you|your)\b(?! (message|e?-?mail)))"
          r".*(rate|limit|throttl|too (many|fast)|exceed|more than \d)", RECIPIENT_LATER,
          "450 4.2.1 <a@example.com>: Recipient rate limit exceeded", RFC3463, RCPT_ON),
     Rule(r"(daily|monthly) .{0,40}(limit|quota)|messaging limits|(insufficient|not enough) credit"
-         r"|(limit|quota|only \d).{0,40} (per|in|within) (the )?(last )?(day|24 ?h|month)"
-         r"|(exceed|too many|max|more than \d).{0,60}(?<!again) (per|in|within) (the )?(last )?(day|24 ?h)"
+         r"|(limit|quota|only \d).{0,60} (per|in|within) (the )?(last )?(day|24 ?h|month)"
+         r"|(exceed|too many|max|more than \d).{0,60}(?<!again) (per|in|within) (the )?(last )?(day|24 ?h"
+         r"|month)"
          r"|(sending|outgoing) (limit|quota)|send(er)? quota|you have exceeded your .{0,40}(limit|quota)",
          LIMIT_REACHED, "554 5.7.1 <a@example.com>: Recipient address rejected: You have exceeded your quota",
          POSTFIX, AUTH_ON),
@@ -208,7 +209,7 @@ BY_ENHANCED_CODE = (
     Rule(NOTHING_ELSE + r"\d\d 5\.1\.([126]|10) ", RECIPIENT_GONE,
          "550 5.1.1 Bad destination mailbox address", RFC3463, RCPT_ON),
     # Once the message was seen, words about it outweigh a code of the recipient's.
-    Rule(r"^5\d\d 5\.[124]\.(?!.*(quota|mailbox|disabled))"
+    Rule(r"^5\d\d 5\.[124]\.(?!.*(quota|full|disabled))"
          r".*(spam|content|virus|bare (cr|lf)|message (contains|rejected|blocked|refused))",
          CONTENT_REFUSED, "552 5.2.0 This message has been rejected due to content judged to be spam by the"
          " internet community IB212", "https://blog.mailchannels.com/top-smtp-error-messages-june-2016",

@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import call_command
 
-from accounts.actions import change_account
+from accounts.actions import add_account, change_account
 from accounts.models import SmtpAccount
 from tests.factories import make_account
 from tests.staff_page import Page
@@ -40,6 +40,12 @@ def test_in_the_shell(account, beside, expected):
 
 
 @entered
+def test_of_an_account_that_is_added(beside, expected):
+    add_account(provider="gmail", email=ADDRESS, password="p" * 16, **beside)
+    assert way(SmtpAccount.objects.get()) == expected
+
+
+@entered
 def test_where_the_provider_is_named_that_it_has_already(account, beside, expected):
     change_account(account, provider="gmail", password="p" * 16, port=2500)
     options = {f"--{name}": str(value) for name, value in beside.items()}
@@ -65,6 +71,12 @@ def test_where_its_host_is_emptied_on_its_page(account, admin_client, beside, ex
     values = {name: str(value) for name, value in beside.items()}
     Page(admin_client, "accounts_smtpaccount", account.pk).save(host="", **values)
     assert way(account) == expected
+
+
+def test_a_host_of_nothing_but_a_space_is_empty(account):
+    change_account(account, provider="gmail", password="p" * 16)
+    change_account(account, host=" ")
+    assert way(account) == USUAL
 
 
 def test_a_host_of_its_own_keeps_its_port(account):

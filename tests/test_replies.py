@@ -48,6 +48,11 @@ CALLOUT = (
 )
 
 CASES = [
+    (OTHER, "rcpt", "550 5.7.1 You have exceeded the maximum number of messages per month", WINDOW),
+    (OTHER, "mail", "452 4.3.1 Limit of 250 messages from this hosting account reached in 24 hours", WINDOW),
+    (OTHER, "rcpt", "450 4.2.1 Too many messages for this recipient, please try your message again", LATER),
+    (OTHER, "rcpt", "550 5.2.1 Mailbox rate limit exceeded, please resend your message later", LATER),
+    (OTHER, "dot", "552 5.2.0 Message rejected as spam by the recipient's mailbox", CONTENT),
     (OTHER, "rcpt", "450 4.2.1 Recipient has received too many messages in the last 24 hours", LATER),
     (OTHER, "rcpt", "452 4.2.1 recipient exceeded the number of messages it may receive per day", LATER),
     (OTHER, "rcpt", "550 5.2.1 The recipient has received more than 500 messages in the last 24 hou", LATER),
