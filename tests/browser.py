@@ -12,6 +12,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.sessions.backends.db import SessionStore
 
 from tests.cluster import ROOT
+from tests.silent_network import unchanged_networks
 
 CHROMIUM = "/usr/bin/chromium"
 AXE = ROOT / "tests/vendor/axe-core-4.14.1/axe.min.js"
@@ -71,11 +72,12 @@ def open_page(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
         pages.append(page)
         return page
 
-    yield opened
-    for page in pages:
-        complaints += page.evaluate("window.violations")
-    for context in contexts:
-        context.close()
+    with unchanged_networks():
+        yield opened
+        for page in pages:
+            complaints += page.evaluate("window.violations")
+        for context in contexts:
+            context.close()
     assert complaints == []
 
 

@@ -3,6 +3,7 @@
 python -m tests.silent_network SOCKET     the relay, which runs on the other side of that network
 """
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -15,6 +16,20 @@ from subprocess import DEVNULL, PIPE
 import pytest
 
 PORT = 5432
+
+
+@contextmanager
+def unchanged_networks() -> Iterator[None]:
+    """No network of this machine comes or goes meanwhile: a browser gives up what it is loading then."""
+    with _held(fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _held(kind: int) -> Iterator[None]:
+    with open(__file__) as file:  # one of all workers of pytest-xdist
+        fcntl.flock(file, kind)
+        yield
 
 
 class SilentNetwork:
@@ -31,7 +46,8 @@ class SilentNetwork:
         """Beyond it the server of this Unix socket answers, at `host`. Skips where it can't be had."""
         network = cls(f"bw{os.getpid()}")
         try:
-            network._lay()
+            with _held(fcntl.LOCK_EX):
+                network._lay()
             # Not `ip netns exec`: its copy of all mounts would keep a disk of other tests alive.
             inside = ("nsenter", f"--net=/run/netns/{network.name}")
             command = (*inside, sys.executable, "-m", "tests.silent_network", path)
@@ -43,7 +59,7 @@ class SilentNetwork:
                 finally:
                     relay.kill()
         finally:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError), _held(fcntl.LOCK_EX):
                 subprocess.run(["ip", "netns", "del", network.name], stderr=DEVNULL)
 
     def _lay(self) -> None:
@@ -52,6 +68,7 @@ class SilentNetwork:
             ("netns", "add", self.name),
             ("link", "add", near, "type", "veth", "peer", "name", far, "netns", self.name),
             ("addr", "add", f"{self.near}/30", "dev", near),
+            ("link", "set", near, "addrgenmode", "none"),  # no address of IPv6 that comes a while later
             ("link", "set", near, "up"),
             (*inside, "addr", "add", f"{self.host}/30", "dev", far),
             (*inside, "link", "set", far, "up"),
