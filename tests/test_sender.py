@@ -80,7 +80,9 @@ def test_a_batch_goes_out_in_order_over_all_accounts_with_one_log_in_each(server
     assert SendLog.objects.filter(outcome="sent", code=250).count() == 6
 
 
-def test_a_batch_of_n_costs_n_ledger_rows_and_a_constant_number_of_other_statements(server, accounts):
+def test_a_batch_of_n_costs_n_ledger_rows_and_for_each_ten_a_constant_number_of_other_statements(
+    server, accounts
+):
     def statements(count, name):
         actions.queue_campaign(make_campaign(make_list(count, name, name), name=name))
         long_ago = "2020-01-01T00:00Z"
@@ -91,9 +93,11 @@ def test_a_batch_of_n_costs_n_ledger_rows_and_a_constant_number_of_other_stateme
         inserts = [q for q in captured if "INSERT INTO sending_sendlog" in q["sql"]]
         return len(inserts), len(captured) - len(inserts)
 
-    few, many = statements(2, "few"), statements(10, "many")
-    assert (few[0], many[0]) == (2, 10)
-    assert few[1] == many[1]
+    set_pace(batch_size=40)
+    few, ten, twenty, forty = (statements(count, f"of{count}-") for count in (2, 10, 20, 40))
+    assert [few[0], ten[0], twenty[0], forty[0]] == [2, 10, 20, 40]
+    assert few[1] == ten[1]
+    assert twenty[1] - ten[1] == (forty[1] - twenty[1]) / 2 <= 6
 
 
 def test_the_log_line_says_what_was_sent_and_what_is_left(server, accounts, caplog):
