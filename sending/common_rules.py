@@ -57,7 +57,8 @@ RFC7489 = "RFC 7489 section 10.3"
 NOTHING_ELSE = (
     r"^5(?!.*(sender|sending account|outgoing|temporar|spam|polic|reputation|preferenc|blocked|too many"
     r"|\bip[- ]address|\bip has|\b(your|the|sending|this|client) ip\b|(?<![\w.-])client(?![\w.-]*[.-]\w)"
-    r"|\bdns\b|lookup|authenticat|abuse|excessive|suspicious|\btrial\b|user reject|postmaster verif))"
+    r"|\bdns\b|host lookup|lookup succe|authenticat|abuse|excessive|suspicious|\btrial\b|user reject"
+    r"|postmaster verif))"
 )
 # At the dot it may be a link in the message that is on a list.
 BEFORE_DOT = tuple(phase for phase in EVER if phase != Phase.DOT)
@@ -137,16 +138,20 @@ BY_WORDS = (
          "452 4.2.2 <a@example.com>: You have exceeded your storage limit", RFC3463, RCPT),
     Rule(r"^5\d\d 5\.2\.2 ", RECIPIENT_REFUSED, "552 5.2.2 The user's daily mail quota is used up", RFC3463,
          RCPT),
-    Rule(r"^\d+ [45]\.2\.1 (?!.*\b(sender|sending|you|your)\b(?! (message|e?-?mail)))"
-         r".*(rate|limit|throttl|too (many|fast)|exceed|more than \d)", RECIPIENT_LATER,
+    Rule(r"^\d+ [45]\.2\.1 (?!.*(quota|full|disabled|inactive))"
+         r"(?!.*\b(sender|sending|you|your)\b(?! (message|e?-?mail|are trying|tried)))"
+         r".*(\brate\b|limit|throttl|too (many|fast)|exceed|more than \d)", RECIPIENT_LATER,
          "450 4.2.1 <a@example.com>: Recipient rate limit exceeded", RFC3463, RCPT_ON),
     Rule(r"(daily|monthly) .{0,40}(limit|quota)|messaging limits|(insufficient|not enough) credit"
          r"|(limit|quota|only \d).{0,60} (per|in|within) (the )?(last )?(day|24 ?h|month)"
-         r"|(exceed|too many|max|more than \d).{0,60}(?<!again) (per|in|within) (the )?(last )?(day|24 ?h"
-         r"|month)"
+         r"|24.?hours? limit"
          r"|(sending|outgoing) (limit|quota)|send(er)? quota|you have exceeded your .{0,40}(limit|quota)",
          LIMIT_REACHED, "554 5.7.1 <a@example.com>: Recipient address rejected: You have exceeded your quota",
          POSTFIX, AUTH_ON),
+    Rule(r"^(?!.*(recipient has|log-?in)).*(exceed|too many|max|more than \d).{0,60}(?<!again)(?<!retry)"
+         r" (per|in|within) (the )?(last )?(day|24 ?h|month)", LIMIT_REACHED,
+         "550 Domain example.com has exceeded the max emails per day (500/500 (100%)) allowed.", EXIM,
+         MAIL_ON),
     # How long they last is not said; most count by the hour.
     Rule(r"mail send limit|mail limit has been reached|message count quota|policy rejection.{0,20}quota"
          r"|limit .{0,40}outgoing messages|(mails|messages|message count) per session", TRY_LATER,
@@ -209,7 +214,7 @@ BY_ENHANCED_CODE = (
     Rule(NOTHING_ELSE + r"\d\d 5\.1\.([126]|10) ", RECIPIENT_GONE,
          "550 5.1.1 Bad destination mailbox address", RFC3463, RCPT_ON),
     # Once the message was seen, words about it outweigh a code of the recipient's.
-    Rule(r"^5\d\d 5\.[124]\.(?!.*(quota|full|disabled))"
+    Rule(r"^5\d\d 5\.(?!2\.2 |4\.6 )[124]\.(?!.*(quota|full|disabled))"
          r".*(spam|content|virus|bare (cr|lf)|message (contains|rejected|blocked|refused))",
          CONTENT_REFUSED, "552 5.2.0 This message has been rejected due to content judged to be spam by the"
          " internet community IB212", "https://blog.mailchannels.com/top-smtp-error-messages-june-2016",
