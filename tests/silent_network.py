@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from subprocess import DEVNULL, PIPE
+from subprocess import PIPE
 
 import pytest
 
@@ -59,8 +59,9 @@ class SilentNetwork:
                 finally:
                     relay.kill()
         finally:
-            with suppress(FileNotFoundError), _held(fcntl.LOCK_EX):
-                subprocess.run(["ip", "netns", "del", network.name], stderr=DEVNULL)
+            with _held(fcntl.LOCK_EX):
+                _ip("link", "del", f"{network.name}a")  # with its namespace it goes at no known moment
+                _ip("netns", "del", network.name)
 
     def _lay(self) -> None:
         near, far, inside = f"{self.name}a", f"{self.name}b", ("-n", self.name)
@@ -68,16 +69,13 @@ class SilentNetwork:
             ("netns", "add", self.name),
             ("link", "add", near, "type", "veth", "peer", "name", far, "netns", self.name),
             ("addr", "add", f"{self.near}/30", "dev", near),
-            ("link", "set", near, "addrgenmode", "none"),  # no address of IPv6 that comes a while later
-            ("link", "set", near, "up"),
             (*inside, "addr", "add", f"{self.host}/30", "dev", far),
             (*inside, "link", "set", far, "up"),
+            ("link", "set", near, "up"),
         ):
-            try:
-                done = subprocess.run(["ip", *arguments], capture_output=True).returncode == 0
-            except FileNotFoundError:
-                done = False
-            if not done:
+            if arguments[-1] == "up":  # where there is IPv6: no address of it that comes a while later
+                _ip(*arguments[:-1], "addrgenmode", "none")
+            if not _ip(*arguments):
                 pytest.skip(
                     "a network of its own can't be had here: that takes root, `ip`, and a container that may"
                 )
@@ -86,6 +84,14 @@ class SilentNetwork:
         """The far end does not listen to its address any more; its connections know nothing of it."""
         address = f"{self.host}/30"
         subprocess.run(["ip", "-n", self.name, "addr", "del", address, "dev", f"{self.name}b"], check=True)
+
+
+def _ip(*arguments: str) -> bool:
+    """Whether it could do that."""
+    try:
+        return subprocess.run(["ip", *arguments], capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
 
 
 def relay(path: str) -> None:
