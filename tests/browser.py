@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import pytest
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
+from django.core.signals import request_finished, request_started
 
-from tests.cluster import ROOT
+from tests.cluster import ROOT, wait_for
 from tests.silent_network import unchanged_networks
 
 CHROMIUM = "/usr/bin/chromium"
@@ -72,13 +74,33 @@ def open_page(chromium: Any, live_server: Any) -> Iterator[Callable[..., Any]]:
         pages.append(page)
         return page
 
-    with unchanged_networks():
+    with unchanged_networks(), _answered():
         yield opened
         for page in pages:
             complaints += page.evaluate("window.violations")
         for context in contexts:
             context.close()
     assert complaints == []
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    """Ends once each request is answered: the tables that one still reads can't be emptied, a deadlock."""
+    started: list[Any] = []
+    finished: list[Any] = []
+
+    def start(sender: Any, **_: Any) -> None:
+        started.append(sender)
+
+    def finish(sender: Any, **_: Any) -> None:
+        finished.append(sender)
+
+    request_started.connect(start)
+    request_finished.connect(finish)
+    yield
+    wait_for(lambda: len(started) == len(finished), what="the answers to all requests")
+    request_started.disconnect(start)
+    request_finished.disconnect(finish)
 
 
 @pytest.fixture
